@@ -66,7 +66,7 @@ def in_sight(desk: Desk, approval: Approval) -> bool:
     """Whether whoever asks may see a request: it is about what lies in the scope, and about nothing else."""
     if approval.request.action == amending.ACTION:
         return register.in_sight(desk, approval)
-    return within(approval.request.terms, desk.queries.city().snapshot, guard.scope())
+    return within(approval.request.terms, desk.queries.city().index, guard.scope())
 
 
 def said() -> dict[str, str]:
@@ -195,14 +195,14 @@ def _terms(desk: Desk) -> dict[str, Any]:
     if unknown := [each for each in services if each not in city.snapshot.service]:
         raise UsageError(_("没有这些服务：%(names)s", names=", ".join(unknown[:5])))
     terms = {"contract": contract, "class": form.get("class", "").strip(), "services": services, **window}
-    if not within(terms, city.snapshot, guard.scope()):
+    if not within(terms, city.index, guard.scope()):
         raise UsageError(_("您只看得到部分区域：请逐一写明服务。"))
     return terms
 
 
 def _sites(desk: Desk) -> list[str]:
     sites = sorted({word for word in request.form.get("sites", "").replace(",", " ").split() if word})
-    known = desk.queries.city().snapshot.site
+    known = desk.queries.city().index.visited
     if unknown := [each for each in sites if each not in known]:
         raise UsageError(_("没有这些站点：%(names)s", names=", ".join(unknown[:5])))
     return sites

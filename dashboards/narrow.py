@@ -77,20 +77,22 @@ def _shared(whole: Index, seen: Snapshot) -> frozenset[str]:
     return frozenset(_with_parents(out, whole.snapshot) & set(seen.device))
 
 
-def within(terms: Mapping[str, object], seen: Snapshot, scope: Scope) -> bool:
+def within(terms: Mapping[str, object], held: Index, scope: Scope) -> bool:
     """Whether a request is about what lies in a scope, and about nothing else: its contract, services and sites.
 
-    One about all services of a contract reaches beyond whoever sees a part of the places.
+    One about all services of a contract reaches beyond whoever sees a part of the places; one about the visitors of a
+    site beyond whoever sees a device there.
     """
     if scope.whole:
         return True
+    seen = held.snapshot
     services, sites, contract = terms.get("services"), terms.get("sites"), terms.get("contract")
     if not contract and not sites:
         return False
     named = [each for each in services if each != "*"] if isinstance(services, list) else []
     if contract and (contract not in seen.contract or (scope.of_places and not named)):
         return False
-    inside = not isinstance(sites, list) or all(each in seen.site for each in sites)
+    inside = not isinstance(sites, list) or all(each in held.visited for each in sites)
     return inside and all(each in seen.service for each in named)
 
 

@@ -65,7 +65,7 @@ def index(desk: Desk) -> str:
 def ticket(desk: Desk, name: str, error: str = "") -> str:
     """Show one with every step, and what may be said next."""
     city = desk.queries.city()
-    held = _known(desk, name)
+    held, is_whole = _known(desk, name)
     services = [city.snapshot.service[each] for each in held.clock.services if each in city.snapshot.service]
     return render_template(
         "dashboards/ticket.html",
@@ -75,7 +75,7 @@ def ticket(desk: Desk, name: str, error: str = "") -> str:
         steps=[(each, _(STEPS[each.step])) for each in held.words],
         services=services[:SERVICES],
         more=max(0, len(held.clock.services) - len(services[:SERVICES])),
-        next=tickets.FITS[held.state],
+        next=tickets.FITS[held.state] if is_whole else (),
         outcomes=[(name, _(label)) for name, label in OUTCOMES.items()],
         form=request.form,
         error=error,
@@ -84,7 +84,9 @@ def ticket(desk: Desk, name: str, error: str = "") -> str:
 
 def step(desk: Desk, name: str) -> Response | tuple[str, int]:
     """State one more step."""
-    held = _known(desk, name)
+    held, is_whole = _known(desk, name)
+    if not is_whole:
+        abort(403)  # the step would be of what lies beyond the scope as well
     try:
         said = tickets.step(
             held,
@@ -145,7 +147,8 @@ def row(city: City, held: Standing, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _known(desk: Desk, name: str) -> Standing:
-    held = tickets.standing(desk.settings).get(name)
-    (one,) = in_sight(desk.queries.city(), [held] if held else []) or abort(404)
-    return one
+def _known(desk: Desk, name: str) -> tuple[Standing, bool]:
+    """Return a ticket as far as it lies in sight, and whether that is all of it."""
+    held = tickets.standing(desk.settings).get(name) or abort(404)
+    (one,) = in_sight(desk.queries.city(), [held]) or abort(404)
+    return one, one == held

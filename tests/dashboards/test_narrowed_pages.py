@@ -14,6 +14,8 @@ from dashboards import blind, narrow, probes
 from dashboards.city import index
 from dashboards.probes import Path
 from dashboards.queries import Queries
+from netops import tickets
+from netops.access import record
 from netops.access.scope import EVERYTHING, parse
 from netops.journal import HourSum, Journal
 from netops.model import Subject
@@ -164,6 +166,42 @@ def test_logins_are_not_found_at_a_site_whose_visitors_are_anothers(part, monkey
     assert client.get("/why/site-0").status_code == 404
     assert not re.search(r'href="/(logins|why)/', client.get("/site/site-0").get_data(as_text=True))
     assert client.get("/logins").status_code == 200
+
+
+def test_a_site_is_opened_by_who_has_its_visitors(part, monkeypatch):
+    small_city.seeing(part.settings, "opener", "area:110108001")
+    client = part.browser("opener")
+    sent = {"csrf": small_city.token(client), "action": "fail_open", "sites": "site-0", "reason": "x"}
+    sent |= {"from": "2026-10-01T00:00", "to": "2026-10-01T01:00"}
+
+    assert client.post("/approvals/new", data=sent | {"sites": "site-3"}).status_code == 400
+    assert client.post("/approvals/new", data=sent).status_code == 303
+    narrow_ = narrow.narrowed
+    monkeypatch.setattr("dashboards.queries.narrowed", lambda *given: replace(narrow_(*given), visited=frozenset()))
+    small_city.seeing(part.settings, "passer", "area:110108001", "area:110108007")
+    other = part.browser("passer")
+    assert other.post("/approvals/new", data=sent | {"csrf": small_city.token(other)}).status_code == 400
+
+
+# ---- tickets
+def test_a_ticket_that_reaches_beyond_is_read_and_not_carried_on(part):
+    small_city.seeing(part.settings, "reporter", "area:110108001")
+    told = [
+        tickets.reported(services, contract="contract-a", by="t", now_ms=small_city.NOW - 9, token=token)
+        for token, services in (("both", ["wifi-0000", "wifi-0003"]), ("mine", ["wifi-0000"]))
+    ]
+    record.state(part.settings, told)
+    both, mine = (f"/tickets/{each.body['ticket']}" for each in told)
+    client, whole = part.browser("reporter"), part.browser("operator")
+
+    def paused(who, where):
+        return who.post(where, data={"csrf": small_city.token(who), "step": "paused", "remark": "x"}).status_code
+
+    assert "wifi-0003" not in client.get(both).get_data(as_text=True)
+    assert 'value="paused"' not in client.get(both).get_data(as_text=True)
+    assert 'value="paused"' in client.get(mine).get_data(as_text=True)
+    assert paused(client, both) == 403, "the clock of services elsewhere would stop as well"
+    assert (paused(client, mine), paused(whole, both)) == (303, 303)
 
 
 # ---- our own gaps
