@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 KIND = "staff_action"
 ROWS = 50
-LOGIN, RAW, BUNDLE = "login", "raw bytes read", "bundle taken"
+LOGIN, RAW, BUNDLE, NOTE = "login", "raw bytes read", "bundle taken", "note handed in"
 ACTIONS = {
     LOGIN: mark("登录"),
     RAW: mark("读取原始字节"),
     BUNDLE: mark("下载证据包"),
     bulk.KIND: mark("成批的登录失败"),
     "session ended": mark("会话已结束"),
+    NOTE: mark("递交函件"),
     "password changed": mark("密码已修改"),
     "token added": mark("已建立访问令牌"),
     "token revoked": mark("已撤销访问令牌"),

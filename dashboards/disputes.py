@@ -43,9 +43,9 @@ def told(desk: Desk, contract: Contract, period: Period) -> dict[str, Any]:
             "one": each,
             "code": speaker.code(each.code),
             "about": about.words(each.target, tz, chinese=speaker.chinese),
-            "state": _answered(each, speaker),
-            "due_ms": _due(each, terms),
-            "follows": _follows(each, desk, case, speaker),
+            "state": answered(each, speaker),
+            "due_ms": due(each, terms),
+            "follows": follows(each, desk, case, speaker),
         }
         for each in case.objections.values()
     ]
@@ -57,7 +57,7 @@ def told(desk: Desk, contract: Contract, period: Period) -> dict[str, Any]:
     }
 
 
-def _follows(each: Objection, desk: Desk, case: Case, speaker: Speaker) -> str:
+def follows(each: Objection, desk: Desk, case: Case, speaker: Speaker) -> str:
     """Say what must be stated so that an upheld objection moves something; nothing where the ruling does."""
     word = papers.follows(each, lambda: papers.claims(desk.settings, case))
     return worded(word, "zh" if speaker.chinese else "en") if word else ""
@@ -92,7 +92,8 @@ def _terms(desk: Desk, case: Case) -> Terms | None:
         return lookup(case.contract, case.end_ms - 1)
 
 
-def _answered(each: Objection, speaker: Speaker) -> str:
+def answered(each: Objection, speaker: Speaker) -> str:
+    """Say how far an objection has come: that it waits, or what was decided and by whom."""
     if each.outcome:
         return speaker.decided(each.outcome, each.ruled_by)
     if each.stance:
@@ -101,7 +102,7 @@ def _answered(each: Objection, speaker: Speaker) -> str:
     return speaker.say("to_answer")
 
 
-def _due(each: Objection, terms: Terms | None) -> int:
+def due(each: Objection, terms: Terms | None) -> int:
     """Return when the next word on an objection is due at the latest; 0 when none is."""
     if terms is None or each.outcome:
         return 0

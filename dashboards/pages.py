@@ -17,6 +17,7 @@ from dashboards import (
     devices,
     elements,
     factors,
+    handing,
     histories,
     incidents,
     leaving,
@@ -24,6 +25,7 @@ from dashboards import (
     logins,
     maintenance,
     narrow,
+    objections,
     opened,
     operators,
     probes,
@@ -67,6 +69,7 @@ LOG = logging.getLogger("netops.web")
 TRANSLATIONS = Path(__file__).parent / "translations"
 BELOW_HOME = ("area", "site", "device", "element", "service", "reading", "nearest", "find")
 BELOW_MONTHS = ("month", "contract_month", "figure", "interval", "revisions")
+BELOW_DISPUTES = ("objection", "object_", "hand_in", "note", "note_attach")
 BELOW_REGISTER = (
     *("record", "record_new", "record_add", "record_edit", "record_change", "record_ask"),
     *("record_request", "record_again", "proposals", "dismiss"),
@@ -109,6 +112,13 @@ MENU = (
         group="contracts",
         order=28,
         under=frozenset(f"dashboards.{name}" for name in BELOW_MONTHS),
+    ),
+    Link(
+        endpoint="dashboards.disputes",
+        label=mark("争议"),
+        group="contracts",
+        order=29,
+        under=frozenset(f"dashboards.{name}" for name in BELOW_DISPUTES),
     ),
     Link(
         endpoint="dashboards.ledger",
@@ -186,6 +196,7 @@ def pages(context: Context) -> Pages:
         permissions=api.permissions("dashboards"),
         menu=MENU,
         visited=lambda: queries.city().index.visited,
+        uploads={f"dashboards.{name}": handing.MOST_BYTES for name in handing.UPLOADS},
     )
 
 
@@ -230,7 +241,7 @@ def blueprint(desk: Desk) -> Blueprint:
     made.app_context_processor(lambda: {"found_words": found_words})
     rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
     bought = (register, histories, proposals, elements, maintenance)
-    for room in (*rooms, auditors, ledgers, summary, *bought):
+    for room in (*rooms, auditors, ledgers, summary, *bought, objections, handing):
         room.install(made, desk)
     tokens.install(made, desk)
     sessions.install(made, desk)

@@ -119,6 +119,7 @@ def application(settings: Settings, clock: Clock, stack: ExitStack, *, live: boo
         guard=guard,
         translations=[TRANSLATIONS, *_catalogues(mounted)],
         cookies=True,
+        uploads={name: most for each in mounted for name, most in each.uploads.items()},
         ready=queries.wrong,
         gauges=lambda: _gauges(settings, clock, spool),
         clock=clock,

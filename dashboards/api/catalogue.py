@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dashboards.api import agreed, alarms, measured, network
+from dashboards.api import agreed, alarms, disputed, measured, network
 
-OPERATIONS = (*network.OPERATIONS, *measured.OPERATIONS, *alarms.OPERATIONS, *agreed.OPERATIONS)
+OPERATIONS = (*network.OPERATIONS, *measured.OPERATIONS, *alarms.OPERATIONS, *agreed.OPERATIONS, *disputed.OPERATIONS)

@@ -392,6 +392,58 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """A file that a carrier handed in with its note."""
+
+    name: str
+    octets: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """An answer to an objection or a ruling on it; by `deadline` where nobody spoke in time."""
+
+    word: str
+    by: str
+    at: Instant
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """An objection, with what was answered and ruled."""
+
+    id: str
+    report: str
+    code: str
+    target: str
+    by: str
+    at: Instant
+    reason: str
+    state: str  # made, answered, ruled
+    due: Instant | None  # of the next word; null when none is due, or the calendar lacks the year
+    answer: Said | None
+    ruling: Said | None
+    decides: str  # what an upholding ruling decides of an interval; empty where it decides of none
+    note: str  # SHA-256 of what the carrier signed; empty where it spoke on paper
+    evidence: str  # SHA-256 that the note names; empty where it names none
+    files: tuple[Attached, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """The dispute over a contract's report of one month, through all its revisions."""
+
+    month: str
+    report: str  # the newest revision
+    state: str
+    until: Instant | None  # it may be objected to; null when no more
+    kept_open_until: Instant | None  # later than that, where the city could not hear the carrier
+    objections: tuple[Objection, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
     """A signed head of the ledger."""
 

@@ -33,7 +33,7 @@ ROLES: dict[str, frozenset[str]] = {
         {"network.see", "approval.see", "approval.request", "approval.decide", "session.see", "person.disclose"}
     ),
     # whom the city buys from: its own part alone (an account of it needs a scope)
-    "carrier": _SEE | {"report.take"},
+    "carrier": _SEE | {"report.take", "objection.hand_in"},
     "admin": frozenset(
         {"network.see", "approval.see", "approval.request", "approval.decide", "staff.see", "staff.end"}
     ),
@@ -96,6 +96,14 @@ ROUTES: dict[str, str] = {
     "dashboards.interval": "contract.see",
     "dashboards.revisions": "contract.see",
     "dashboards.report_file": "report.take",
+    "dashboards.disputes": "contract.see",
+    "dashboards.objection": "contract.see",
+    "dashboards.object_": "objection.hand_in",
+    "dashboards.hand_in": "objection.hand_in",
+    "dashboards.note": "contract.see",
+    "dashboards.note_attach": "objection.hand_in",
+    "dashboards.note_receipt": "report.take",
+    "dashboards.note_file": "report.take",
     "dashboards.ledger": "contract.see",
     "dashboards.leaf_find": "raw.see",
     "dashboards.leaf": "raw.see",
@@ -163,7 +171,9 @@ OF_CONTRACTS = frozenset(
         *("contract", "report", "bundle", "months", "month", "contract_month"),
         *("figure", "interval", "revisions", "report_file", "summary", "summary_paper"),
         *("maintenance", "maintain"),
-        *(f"api.{name}" for name in ("contract", "months", "verdicts", "reports", "report", "bundle")),
+        *("disputes", "objection", "object_", "hand_in"),
+        *("note", "note_attach", "note_receipt", "note_file"),
+        *(f"api.{name}" for name in ("contract", "months", "verdicts", "reports", "report", "bundle", "disputes")),
     )
 )
 

@@ -68,7 +68,13 @@ def _of_the_carrier(below: argparse._SubParsersAction[argparse.ArgumentParser]) 
     made.add_argument("--asks", default="", help=f"code cause: whose account it goes on ({', '.join(codes.CAUSES)})")
     made.add_argument("--part-from", default="", help="an outage: from when on it is meant (default: all of it)")
     made.add_argument("--part-to", default="", help="an outage: until when it is meant (default: all of it)")
-    made.add_argument("--evidence", type=Path, help="a file whose SHA-256 goes into the objection")
+    made.add_argument(
+        "--evidence",
+        type=Path,
+        action="append",
+        default=[],
+        help="a file whose SHA-256 goes into the objection; of several, that of a list written beside the note",
+    )
     accepted = below.add_parser("accept", help="carrier: write a signed acceptance of a report")
     for each in (made, accepted):
         each.add_argument("bundle", type=Path, help="the report's bundle")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from inventory import times
 from netops.access import disputes
 from netops.clock import iso
-from netops.dispute import codes, notes, papers
+from netops.dispute import attached, codes, notes, papers
 from netops.dispute.codes import Target
 from netops.errors import EvidenceError, UsageError
 from netops.evidence import canonical, files, note, receipt, told
@@ -18,6 +18,7 @@ from netops.sign import Signer
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from netops.dispute.about import Told
     from netops.dispute.states import Case
@@ -50,7 +51,7 @@ def write(args: argparse.Namespace) -> int:
     }
     if args.reason:
         words["reason"] = args.reason
-    kind = notes.ACCEPTANCE
+    kind, listing = notes.ACCEPTANCE, b""
     if args.subcommand == "object":
         kind = notes.OBJECTION
         known_terms = terms(case.contract, case.end_ms - 1)
@@ -58,18 +59,35 @@ def write(args: argparse.Namespace) -> int:
         words |= {"code": args.code, "target": str(target)} | _asked(
             args, target, _end(target, held.told, case), known_terms
         )
-        words |= {"evidence_digest": notes.evidence(args.evidence)} if args.evidence else {}
+        evidence, listing = _evidence(args.evidence)
+        words |= {"evidence_digest": evidence} if evidence else {}
     data = notes.write(kind, words, key)
     said = notes.read(data, [key.vkey])
     if why := disputes.broken(said.fact(at_ms=args.now_ms), known, terms) or papers.missing(said, held, case, terms):
         raise UsageError(f"{args.bundle}: {why}")
     path = args.out or Path(f"{said.name if kind == notes.OBJECTION else held.report + '-accepted'}.note")
-    if path.exists():
-        raise UsageError(f"{path}: exists; move it away, or name another with --out")
+    beside = path.with_name(f"{path.name}.files")
+    for each in (path, *((beside,) if listing else ())):
+        if each.exists():
+            raise UsageError(f"{each}: exists; move it away, or name another with --out")
+    if listing:
+        files.replace(beside, listing)
+        print(f"wrote {beside}: the list of the evidence, which goes to the city with the note and the files")
     files.replace(path, data)
     print(f"wrote {path}: {said}")
     print("hand it to the city; `netops audit verify` shows whether the report itself holds", file=sys.stderr)
     return 0
+
+
+def _evidence(paths: Sequence[Path]) -> tuple[str, bytes]:
+    """Return the SHA-256 that a note names, and the list of several files; of one file there is no list."""
+    digests = [(notes.evidence(path), path.name) for path in paths]
+    if len(digests) < 2:
+        return (digests[0][0] if digests else ""), b""
+    if len(digests) >= attached.MOST:
+        raise UsageError(f"--evidence: {len(digests)} files; expected at most {attached.MOST - 1}: put them into one")
+    listing = attached.write_list(digests)
+    return canonical.digest(listing), listing
 
 
 def _target(args: argparse.Namespace, terms: Terms | None) -> Target:

@@ -10,7 +10,7 @@ from inventory import times
 from netops.access import disputes, record
 from netops.clock import SYSTEM
 from netops.commands.approve import manager
-from netops.dispute import codes, notes, papers, receipts
+from netops.dispute import codes, notes, papers, receipts, strangers
 from netops.dispute.taking import Desk
 from netops.errors import AccessError, NetopsError, UsageError, nearest
 from netops.evidence import canonical, files
@@ -39,10 +39,20 @@ def take(args: argparse.Namespace, settings: Settings) -> int:
 
     That they came in is stated first, of all of them at once (`netops/dispute/taking.py`).
     """
-    desk = Desk(settings, lambda made: record.state(settings, made), now_ms=args.now_ms, dry=args.dry_run)
+    desk = _desk(args, settings)
     opened = [(path, _opened(path)) for path in args.file]
     desk.receive(data for _, data in opened if isinstance(data, bytes))
     return 1 if [path for path, data in opened if not _took(desk, path, data, dry=args.dry_run)] else 0
+
+
+def _desk(args: argparse.Namespace, settings: Settings) -> Desk:
+    if args.dry_run:
+        return Desk(settings, lambda _made: None, now_ms=args.now_ms)
+
+    def count() -> int:
+        return strangers.count(settings.data.dir, now_ms=args.now_ms).count
+
+    return Desk(settings, lambda made: record.state(settings, made), now_ms=args.now_ms, count=count)
 
 
 def _opened(path: Path) -> bytes | NetopsError:

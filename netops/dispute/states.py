@@ -111,7 +111,9 @@ class Objection:
     """One objection, as far as it has come; instants are when each step was recorded, 0 while it was not.
 
     `text` is the contract version of the revision that it was made to. `asks` is what a ruling is asked to decide of
-    `[start_ms, end_ms)`; empty where nothing was asked, `end_ms` 0 where no part was named.
+    `[start_ms, end_ms)`; empty where nothing was asked, `end_ms` 0 where no part was named. `evidence` is the SHA-256
+    that it names, `note` what its carrier signed; `answer` and `ruling` are the reasons given. A ruling decides on
+    `[decides_from_ms, decides_to_ms)`, or on so many `minutes` of a claim.
     """
 
     id: str
@@ -132,6 +134,14 @@ class Objection:
     asks: str = ""
     start_ms: int = 0
     end_ms: int = 0
+    evidence: str = ""
+    note: str = ""
+    answer: str = ""
+    ruling: str = ""
+    decides: str = ""
+    decides_from_ms: int = 0
+    decides_to_ms: int = 0
+    minutes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,15 +373,18 @@ def _with(case: Case, fact: Fact, known_ms: int) -> Case:
             return replace(case, settled=body["amount"], settled_currency=body["currency"])
         case "objection":
             told = {name: body[name] for name in ("report", "code", "target", "by", "reason")}
-            told |= {name: body[name] for name in ("asks", "start_ms", "end_ms") if name in body}
+            told |= {name: body[name] for name in ("asks", "start_ms", "end_ms", "note") if name in body}
+            told |= {"evidence": body["evidence_digest"]} if "evidence_digest" in body else {}
             objection = Objection(id=body["objection"], at_ms=known_ms, text=case.last.text, **told)
             case = replace(case, waiting=case.waiting + 1)
         case "rebuttal":
             step = {"state": ANSWERED, "stance": body["stance"], "answered_by": body["by"], "answered_ms": known_ms}
-            objection = replace(case.objections[body["objection"]], **step)
+            objection = replace(case.objections[body["objection"]], answer=body["reason"], **step)
         case _:
             step = {"state": DECIDED, "outcome": body["outcome"], "ruled_by": body["by"], "ruled_ms": known_ms}
-            objection = replace(case.objections[body["objection"]], **step)
+            step |= {"ruling": body["reason"], "decides": body.get("decides", ""), "minutes": body.get("minutes", 0)}
+            span = {"decides_from_ms": body.get("start_ms", 0), "decides_to_ms": body.get("end_ms", 0)}
+            objection = replace(case.objections[body["objection"]], **step, **span)
             case = replace(case, waiting=case.waiting - 1)
     return replace(case, objections={**case.objections, objection.id: objection})
 

@@ -7,11 +7,11 @@ became of it is an `Outcome`; who runs the desk, a command or a page, says it in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netops.access import disputes
-from netops.dispute import notes, papers, receipts, strangers
+from netops.dispute import notes, papers, receipts
 from netops.errors import AccessError, EvidenceError, NetopsError
 from netops.evidence import canonical
 from netops.evidence.receipt import RECEIVED
@@ -53,8 +53,8 @@ class Outcome:
 class Desk:
     """One turn at the desk: what is known, and what this turn added to it. `state` hands facts to the core, durably.
 
-    `sees` says of a contract whether it exists for whoever hands in: a report of another is none. `carriers` are those
-    whose keys are known here, None: all. A `dry` turn states nothing and counts nobody.
+    `count` counts a note that is not sealed, and says how many there were. `sees` says of a contract whether it exists
+    for whoever hands in: a report of another is none. `carriers` are those whose keys are known here, None: all.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class Desk:
         state: Callable[[Sequence[Fact]], object],
         *,
         now_ms: int,
-        dry: bool = False,
+        count: Callable[[], int] = lambda: 0,
         sees: Callable[[str], bool] = lambda _contract: True,
         carriers: Collection[str] | None = None,
     ) -> None:
         self._settings = settings
         self._to_core = state
         self._now_ms = now_ms
-        self._dry = dry
+        self._count = count
         self._sees = sees
         self._known, self._terms = papers.here(settings, now_ms=now_ms)
         self._handed = receipts.read(settings)
@@ -88,7 +88,7 @@ class Desk:
             fact = notes.arrival(data, by=by, report=self._report(data), at_ms=self._now_ms)
             stated[digest] = fact
             self._handed.append(receipts.Handed(digest, fact))
-        if stated and not self._dry:
+        if stated:
             self._to_core(list(stated.values()))
         for fact in stated.values():
             self._known = disputes.beside(self._known, fact, now_ms=self._now_ms)
@@ -145,10 +145,9 @@ class Desk:
         enough = came is None and receipts.many(self._handed, by, now_ms=self._now_ms)
         made = Outcome(digest=digest, taken=False, why=why, by=by, enough=enough)
         if not made.recorded:
-            counted = 0 if self._dry else strangers.count(self._settings.data.dir, now_ms=self._now_ms).count
-            return Outcome(digest=digest, taken=False, why=why, by=by, enough=enough, counted=counted)
+            return replace(made, counted=self._count())
         if receipts.fate(self._handed, digest) is not None:
-            return Outcome(digest=digest, taken=False, why=why, by=by, before=True)
+            return replace(made, before=True)
         at_ms = self._came_ms(digest)
         self._state(digest, notes.refusal(data, by=by, why=why, report=self._report(data), at_ms=at_ms))
         return made
@@ -163,6 +162,5 @@ class Desk:
         return name if case is not None and self._sees(case.contract) else ""
 
     def _state(self, digest: str, fact: Fact) -> None:
-        if not self._dry:
-            self._to_core([fact])
+        self._to_core([fact])
         self._handed.append(receipts.Handed(digest, fact))

@@ -6,6 +6,7 @@ may see it in `netops.access`, how it is served in `netops.web.server`.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, jsonify, render_template, request
@@ -41,6 +42,7 @@ def create_app(
     inline_styles: Sequence[str] = (),
     error_template: str = "web/error.html",
     cookies: bool = False,
+    uploads: Mapping[str, int] = MappingProxyType({}),
     ready: Callable[[], Mapping[str, str]] = dict,
     gauges: Callable[[], Mapping[str, float]] = dict,
     clock: Clock = SYSTEM,
@@ -50,7 +52,8 @@ def create_app(
     `guard` installs who may do what (`netops.access.guard.Guard`); without one every page is public, as the portal's
     are. `translations` are directories of catalogues, `languages` which are offered at a request; `inline_styles` the
     exact texts of inline `<style>` elements that the policy allows; `cookies` says whether a language may be remembered
-    in one; `ready` returns what is wrong by subject.
+    in one; `uploads` are the endpoints whose forms hold files, with how many bytes each may have; `ready` returns what
+    is wrong by subject.
     """
     app = Flask(name, template_folder=None, static_folder=None)
     app.url_map.merge_slashes = False  # else `//` leads to an address made of whatever Host the request names
@@ -69,6 +72,7 @@ def create_app(
         headers.mark_rehearsal(app, BANNER)
     language.install(app, settings.city, directories=translations, cookies=cookies, offered=languages)
     health.install(app, clock, ready=ready, gauges=gauges)
+    _bound(app, uploads)
     _refuse_foreign(app)
     if guard is not None:
         guard(app)
@@ -83,6 +87,15 @@ def create_app(
 def _shared() -> Blueprint:
     """Templates and static files that every application may use: `/static/web.css`, `web/error.html`."""
     return Blueprint("web", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
+
+
+def _bound(app: Flask, uploads: Mapping[str, int]) -> None:
+    """Let the forms that hold files be larger than others, before anybody reads one; their fields stay as small."""
+
+    @app.before_request
+    def _larger() -> None:
+        if (most := uploads.get(request.endpoint or "")) is not None:
+            request.max_content_length = most
 
 
 def _refuse_foreign(app: Flask) -> None:

@@ -72,6 +72,8 @@ class Pages:
     blueprint: Blueprint
     permissions: Mapping[str, str]
     menu: tuple[Link, ...] = field(default=())
+    uploads: Mapping[str, int] = field(default_factory=dict)
+    """Of its forms those that hold files: endpoint → how many bytes such a form may have."""
     closed: Callable[[Iterable[str]], tuple[str, ...]] | None = None
     """Of these sites, those where nobody acts on a decision to open them; of who lets visitors in."""
     narrowed: frozenset[str] = frozenset()

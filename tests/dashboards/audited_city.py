@@ -67,6 +67,8 @@ EXCUSED = START + 9 * DAY + 10 * H
 BLIND = START + 4 * DAY + 20 * H
 SINCE = END + 9 * DAY + 9 * H  # of an outage in the month that runs
 REPORT = f"{CONTRACT}-2026-08-r1"
+OTHER = "contract-b"
+OTHERS_REPORT = f"{OTHER}-2026-08-r1"
 MAINTENANCE = ExclusionClass(
     id="maintenance",
     title="计划检修 / Planned maintenance",
@@ -86,10 +88,22 @@ RULES = Rules(check_every_s=60, max_unknown_ratio="0.2", exclusions=(MAINTENANCE
 WITNESS = Signer("auditor.example/w", bytes(32), algorithm=note.COSIGNATURE_V1)
 
 
-def build(directory: Path, *, services: int = 4, outages: int = 0, revised: bool = True, seed: int = 7) -> Settings:
-    """Fill `directory`; return the settings. `outages` more, an hour each, are strewn over August."""
+def build(
+    directory: Path,
+    *,
+    services: int = 4,
+    outages: int = 0,
+    revised: bool = True,
+    revised_ms: int = END + 5 * DAY,
+    keys: tuple[str, ...] = (),
+    seed: int = 7,
+) -> Settings:
+    """Fill `directory`; return the settings. `outages` more, an hour each, are strewn over August.
+
+    With `keys` carrier a speaks by them, and there is a carrier b, by the last of them, with a contract and a report.
+    """
     made = small_city.settings(directory)
-    records = list(_records(services))
+    records = [*_records(services, keys[:-1]), *(_other(keys[-1]) if keys else ())]
     sql.upgrade(inventory.tables.MIGRATIONS, made.register_url)
     with Register(made.register_url, rehearsal=True) as register:
         register.apply(city_of(records), at_ms=START - 40 * DAY, now_ms=START - 40 * DAY)
@@ -108,15 +122,24 @@ def build(directory: Path, *, services: int = 4, outages: int = 0, revised: bool
         world.issued(now_ms=END + DAY)
         if revised:
             world.disputed()
-            world.issued(now_ms=END + 5 * DAY)
+            world.issued(now_ms=revised_ms)
+        if keys:
+            world.of_another(now_ms=revised_ms)
         world.state("service_state", {"service": "core", "state": "started", "version": "1"}, at_ms=NOW - 2 * DAY)
     _summed(made, runs)
     return made
 
 
-def _records(count: int):
+def _other(key: str):
+    yield Carrier(id="carrier-b", name="乙通信", name_en="Carrier B", keys=(key,))
+    yield Contract(
+        id=OTHER, version="1", carrier="carrier-b", title="乙通信合同", valid_from_ms=START - 30 * DAY, items=()
+    )
+
+
+def _records(count: int, keys: tuple[str, ...] = ()):
     yield Area(id="110108001", name="万寿路街道", name_en="Wanshoulu", col=1, row=1)
-    yield Carrier(id="carrier-a", name="甲通信", name_en="Carrier A")
+    yield Carrier(id="carrier-a", name="甲通信", name_en="Carrier A", keys=keys)
     availability = Objective(id="availability", indicator="availability", target="99.99", rules=RULES, credits=CREDITS)
     strict = replace(availability, id="any", target="99.9", rules=replace(RULES, aggregation="any_down"))
     yield Contract(
@@ -286,6 +309,17 @@ class _World:
         ruled = {"objection": "o-1", "outcome": "partly_upheld", "by": "zhao.lei", "reason": "半小时内有流量"}
         ruled |= {"decides": "up", "service": "wifi-0000", "start_ms": OUTAGE, "end_ms": until}
         self.state("ruling", ruled, at_ms=at + 2 * H)
+
+    def of_another(self, *, now_ms):
+        """A report of another carrier's contract, and its objection to it."""
+        said = {"report": OTHERS_REPORT, "contract": OTHER, "start_ms": START, "end_ms": END, "revision": 1}
+        said |= {"digest": "b" * 64, "manifest_digest": "c" * 64, "leaves": 1, "amount": "1.00", "currency": "CNY"}
+        self.state("report_issued", said, at_ms=now_ms)
+        about = {"objection": "o-theirs", "report": OTHERS_REPORT, "code": "calculation"}
+        about |= {"target": f"interval:{START}-{END}", "by": "carrier-b/disputes", "reason": "乙方的理由"}
+        self.state("objection", about, at_ms=now_ms + H)
+        refused = {"digest": "d" * 64, "by": "carrier-b/disputes", "reason": "there is no report 'x'"}
+        self.state("note_refused", refused, at_ms=now_ms + H)
 
     def issued(self, *, now_ms):
         """Issue the report on August, under a checkpoint that the witness signed."""
