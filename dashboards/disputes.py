@@ -63,6 +63,11 @@ def follows(each: Objection, desk: Desk, case: Case, speaker: Speaker) -> str:
     return worded(word, "zh" if speaker.chinese else "en") if word else ""
 
 
+def word(each: Objection) -> str:
+    """Say in the reader's language what has become of an objection."""
+    return _answered(each, Speaker(current()))
+
+
 def beside(case: Case | None, service: str, start_ms: int, end_ms: int) -> list[Objection]:
     """Return what the carrier says of a service's interval: the objections that are about it."""
     if case is None:

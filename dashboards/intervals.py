@@ -79,6 +79,7 @@ def interval(desk: Desk, running: Running, contract: str, month: str) -> str:
         end_ms=end_ms,
         lasted=exactly(end_ms - start_ms),
         counted=_counted(desk, one, name, start_ms, end_ms),
+        of_dispute=disputes.word,
         claims=disputes.beside(period.case, name, start_ms, end_ms),
         leaves=_leaves(desk.settings, contract, _stream(one), start_ms, end_ms),
         kept=kept(desk.settings, end_ms),

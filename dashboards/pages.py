@@ -44,6 +44,7 @@ from dashboards.api import serve as api
 from dashboards.desk import Desk
 from dashboards.frame import found_words
 from dashboards.queries import Queries
+from dashboards.words import offset
 from inventory.sql import Database
 from netops.access import guard, identities, steps, tables
 from netops.access.factors import Factors
@@ -238,7 +239,7 @@ def blueprint(desk: Desk) -> Blueprint:
     )
     # who is only half logged in is told nothing of the city
     made.app_context_processor(lambda: _above(desk) if (p := g.get("person")) and p.is_in else {"opened": []})
-    made.app_context_processor(lambda: {"found_words": found_words})
+    made.app_context_processor(lambda: {"found_words": found_words, "offset": offset(desk.clock.now_ms(), desk.zone)})
     rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
     bought = (register, histories, proposals, elements, maintenance)
     for room in (*rooms, auditors, ledgers, summary, *bought, objections, handing):

@@ -62,6 +62,7 @@ def figure(desk: Desk, running: Running, name: tuple[str, str], contract: str, m
         objective_id=name[1],
         others=[each for each in mine if each is not one],
         command=held.command(known, period, seen),
+        of_dispute=disputes.word,
         **(_shown(desk, one, period, seen) if one is not None else {}),
     )
 

@@ -204,6 +204,13 @@ def lately(at_ms: int, now_ms: int, zone: tzinfo) -> str:
     return said[11:] if said[:10] == today[:10] else moment(at_ms, zone)
 
 
+def offset(at_ms: int, zone: tzinfo) -> str:
+    """Say which time a page tells: `UTC+8`, `UTC+5:30`."""
+    minutes = int((utc(at_ms).astimezone(zone).utcoffset() or timedelta()).total_seconds()) // 60
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{hours}{f':{rest:02}' if rest else ''}"
+
+
 def clock(at_ms: int, zone: tzinfo) -> str:
     """Say an instant to the second, for evidence: `2026-10-26 14:05:33`."""
     return f"{utc(at_ms).astimezone(zone):%Y-%m-%d %H:%M:%S}"

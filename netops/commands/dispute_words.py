@@ -41,9 +41,9 @@ SAID: Mapping[str, tuple[str, str]] = {
     "final": ("final", "已定稿"),
     "settled": ("settled", "已结清"),
     "rejected": ("rejected", "不认可"),
-    "partly_accepted": ("partly_accepted", "部分认可"),
+    "partly_accepted": ("accepted in part", "部分认可"),
     "upheld": ("upheld", "支持"),
-    "partly_upheld": ("partly_upheld", "部分支持"),
+    "partly_upheld": ("upheld in part", "部分支持"),
     "dismissed": ("dismissed", "驳回"),
     "stance_accepted": ("accepted", "认可"),
 }

@@ -41,7 +41,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "undecided": ("{n} 项无法判定", "{n} cannot be judged"),
     "nothing": ("没有可判定的承诺", "no promise to judge"),
     "of_fees": ("{share}% 的费用", "{share}% of the fees"),
-    "outage": ("{hours} 小时 · {n} 项服务", "{hours} h · {n} services"),
+    "outage": ("{hours} 小时 · {n} 项服务", "{hours} h · services: {n}"),
     "no_outage": ("没有计入的中断。", "No outage that counts."),
     "outage_said": (
         "各街道计入运营商的中断时长之和（服务小时），按可用率承诺。",

@@ -158,7 +158,7 @@ def test_what_the_carrier_says_stands_beside_the_outage_and_what_a_claim_excuses
     (outage,) = [row for row in first if row and row[0] == "wifi-0000" and len(row) == 7]
     (excused,) = [row for row in first if row and row[0] == "wifi-0001" and len(row) == 7]
 
-    assert outage[6] == "carrier-a: 前半小时已恢复 (partly_upheld)"
+    assert outage[6] == "carrier-a: 前半小时已恢复 · upheld in part by zhao.lei"
     assert outage[5].endswith("✓")
     assert excused[5] == "excluded: req-planned"
     claims = [row for row in first if row and row[0].endswith(("req-planned", "req-late"))]

@@ -202,6 +202,42 @@ def test_axe_finds_nothing_in_either_scheme_and_no_screen_is_too_small(look, bro
             assert found["wrong"] == [], (size, scheme)
 
 
+PRESSED = "a[href],button,input:not([type=hidden],[type=checkbox],[type=radio]),select,summary"
+
+
+@pytest.mark.parametrize("path", ["/", "/incidents/20260915-00001", "/register/device/ap-0009/edit", "/login"])
+def test_what_stands_alone_on_a_phone_is_as_high_as_a_thumb(look, browser, path):
+    """44 px (WCAG 2.2, 2.5.5); a link in a text, a table or a list is as high as its line, at least 24 px."""
+    look(path, PAGES.get(path, "operator"))
+    browser.size(*SIZES["phone"])
+    small = browser.evaluate(
+        f"[...document.querySelectorAll({PRESSED!r})].filter(e=>e.checkVisibility()&&!e.closest('p,table,svg,.skip,"
+        "ul.troubles,dl,h1,h2,.figures')).map(e=>[(e.innerText||e.name).trim(),e.getBoundingClientRect().height])"
+        ".filter(([t,h])=>h<43.5)"
+    )
+
+    assert small == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/incidents", "/tickets", "/contracts", "/contract/contract-b", "/accounts", "/logins"]
+)
+def test_on_a_phone_every_value_of_a_folded_table_has_its_word(look, browser, path):
+    look(path, "auditor")
+    browser.size(*SIZES["phone"])
+    cells = "[...document.querySelectorAll('table.fold:not(.own) tbody tr:has(>:nth-child(2))>:not(:first-child)')]"
+    unnamed = browser.evaluate(
+        f"{cells}.filter(e=>e.innerText.trim()&&!e.querySelector('.state')&&!e.dataset.label).map(e=>e.outerHTML)"
+    )
+    shown = browser.evaluate(
+        f"{cells}.filter(e=>e.dataset.label).every(e=>getComputedStyle(e,'::before').content!=='none'"
+        "||e.querySelector('.state'))"
+    )
+
+    assert unnamed == []
+    assert shown
+
+
 @pytest.mark.parametrize("path", ["/", "/service/wifi-0009", "/approvals/new"])
 def test_everything_that_can_be_used_is_reached_by_tab_in_order_and_seen(look, browser, path):
     look(path, "contract_manager")
