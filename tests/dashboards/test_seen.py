@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from inventory import sql
 from netops import tickets
-from netops.access import record
+from netops.access import record, tables
+from netops.access.sessions import Sessions, Whence
+from netops.access.steps import Step
 from netops.alerts import book
 from netops.alerts.incident import Incident, Member, Phase
 from netops.config import Listener
@@ -112,6 +115,14 @@ def _something_wrong(site):
         opened_ms=now - 480_000,
         members={f"service:{name}": Member(since_ms=now - 540_000, kind="wifi") for name in down},
     )
+    with sql.Database(tables.url(site.settings)) as database:
+        for role in ("viewer", "admin"):
+            phone = Whence(
+                address="2001:db8:ffff:ffff:ffff:ffff:ffff:ff01", agent="Android MicroMessenger", provider="city"
+            )
+            secret = Sessions(database).begin(role, now_ms=now - 900_000, whence=phone)
+            Sessions(database).person(secret, now_ms=now - 60_000, address="203.0.113.77")
+            Sessions(database).begin(role, now_ms=now - 60_000, step=Step.PROVE, whence=Whence(address="192.0.2.7"))
     with book.Book(book.path(site.settings)) as held:
         held.keep([one])
     said = tickets.reported(
