@@ -65,7 +65,7 @@ def follows(each: Objection, desk: Desk, case: Case, speaker: Speaker) -> str:
 
 def word(each: Objection) -> str:
     """Say in the reader's language what has become of an objection."""
-    return _answered(each, Speaker(current()))
+    return answered(each, Speaker(current()))
 
 
 def beside(case: Case | None, service: str, start_ms: int, end_ms: int) -> list[Objection]:
