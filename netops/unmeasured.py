@@ -25,6 +25,15 @@ _ADDED = (
     "INSERT OR REPLACE INTO unmeasured SELECT hour_ms, sum(unknown_ms), sum(up_ms + degraded_ms + down_ms + unknown_ms)"
     " FROM hour"
 )
+_LOOKED_UP = (
+    "SELECT sum(unknown_ms), sum(up_ms + degraded_ms + down_ms + unknown_ms)"
+    " FROM mine CROSS JOIN hour USING (no) WHERE hour_ms = ?"
+)
+_ON_THE_WAY = (
+    "SELECT sum(unknown_ms), sum(up_ms + degraded_ms + down_ms + unknown_ms)"
+    " FROM hour CROSS JOIN mine USING (no) WHERE hour_ms = ?"
+)
+FEW = 4  # a share of all services, below which each is looked up by itself
 
 
 def begin(db: apsw.Connection) -> None:
@@ -67,13 +76,14 @@ def by_hour(
 
 
 def _of(db: apsw.Connection, services: Collection[str], hours: Iterable[int]) -> Iterator[tuple[int, int, int]]:
-    """Yield the sums of some services by hour; an hour in which none of them was sealed is not among them."""
-    wanted = set(services)
-    mine = [(no,) for no, name in db.execute("SELECT no, id FROM service") if name in wanted]
-    one = (
-        "SELECT sum(unknown_ms), sum(up_ms + degraded_ms + down_ms + unknown_ms)"
-        " FROM mine CROSS JOIN hour USING (no) WHERE hour_ms = ?"
-    )
+    """Yield the sums of some services by hour; an hour in which none of them was sealed is not among them.
+
+    Few services are looked up one by one, many are found on the way through the hour: measured, the one is quicker
+    below a quarter of them.
+    """
+    wanted, known = set(services), list(db.execute("SELECT no, id FROM service"))
+    mine = [(no,) for no, name in known if name in wanted]
+    one = _LOOKED_UP if len(mine) * FEW < len(known) else _ON_THE_WAY
     db.pragma("temp_store", 2)  # in memory: the file may be another user's, and its directory, too
     with db:
         db.execute("CREATE TEMP TABLE mine(no INTEGER PRIMARY KEY)")

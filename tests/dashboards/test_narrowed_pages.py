@@ -222,6 +222,13 @@ def test_what_was_not_measured_is_summed_over_the_scope(tmp_path):
     assert by_hour(path, **window, services=["a", "c", "nobody"]) == {0: (600_000, HOUR), HOUR: (660_000, 2 * HOUR)}
     assert by_hour(path, **window, services=["c"]) == {HOUR: (60_000, HOUR)}
     assert by_hour(path, **window, services=[]) == {}
+    with Journal(path) as journal:
+        more = [
+            HourSum(service=f"n{n}", hour_ms=0, up_ms=HOUR, degraded_ms=0, down_ms=0, unknown_ms=0, worst="U")
+            for n in range(9)
+        ]
+        journal.seal(0, {"z": more})
+    assert by_hour(path, **window, services=["a", "c"]) == {0: (600_000, HOUR), HOUR: (660_000, 2 * HOUR)}
 
 
 def test_the_hours_on_the_page_are_those_of_the_scope(part):
