@@ -123,11 +123,11 @@ SAID: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
                 "a month of what is counted or measured slot by slot comes to {pieces} pieces of time; a report takes "
                 "at most {bound}, so that no month could be closed"
             ),
-            "make those slots {factor} times as long (check_every_s), or sell the services by several contracts",
+            "sell the services by {factor} contracts, or make those slots longer (check_every_s: at most 3600)",
         ),
         "zh_CN": (
             "逐时隙计数或测量的内容每月达 {pieces} 段；一份报告至多容纳 {bound} 段，因而任何月份都无法出具报告",
-            "请将这些时隙（check_every_s）延长为 {factor} 倍，或将服务分列于多份合同",
+            "请将服务分列于 {factor} 份合同，或延长这些时隙（check_every_s：至多 3600）",
         ),
     },
     "pieces_few": {
