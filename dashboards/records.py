@@ -32,7 +32,7 @@ FIELDS = {
     "tags": mark("标签"),
     "site": mark("所在站点的编号"),
     "carrier": mark("运营商"),
-    "role": mark("类别"),
+    "role": mark("设备类型"),
     "profile": mark("设备模板"),
     "port": mark("端口"),
     "credential": mark("凭据名称"),

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-WIDE, HIGH, GAP, THICK, LINE = 360, 250, 9, 8, 13
+WIDE, HIGH, GAP, THICK, LINE = 456, 250, 9, 8, 13
 TOP = 6.0  # above the first bar: its name may be taller than it
-NAMED = (15, 10, 9)  # columns of text that the names of the three may take
-COLUMNS = (0, 150, WIDE - 92 - THICK)  # where the bars of the three columns stand; the last leaves room for names
+NAMED = (14, 12, 10)  # columns of text that the names of the three may take
+COLUMNS = (0, 165, WIDE - 132 - THICK)  # where the bars of the three columns stand; the last leaves room for names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,6 +135,25 @@ def test_the_picture_is_the_golden_one(name):
     assert drawn == file.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", ["Beitaipingzhuang of the north", "北太平庄街道以北的社区"], ids=["en", "zh"])
+def test_names_of_streams_neither_touch_the_next_bar_nor_leave_the_picture(name):
+    """A sign of 11 px is at most 6.9 px wide, a Chinese one 11 px (DejaVu Sans, Noto Sans CJK)."""
+    streams = [
+        sankey.Stream(kind=f"{name} {at}", carrier=f"{name} {at}", street=f"{name} {at}", count=999, bad=99)
+        for at in range(3)
+    ]
+    root = ET.fromstring(str(sankey.draw(streams, label="x", alone=True)))
+    texts = [(float(each.get("x")), "".join(each.itertext())) for each in root.iter() if each.tag.endswith("text")]
+    ends = {
+        x: x + max(sum(11 if ord(sign) > 0x2E80 else 6.9 for sign in said) for at, said in texts if at == x)
+        for x, _ in texts
+    }
+    starts = [*sorted(ends)[1:], sankey.WIDE + sankey.THICK + 4]
+
+    assert len(ends) == 3
+    assert all(ends[x] <= start - sankey.THICK - 4 for x, start in zip(sorted(ends), starts, strict=True)), ends
+
+
 @pytest.mark.parametrize("drawn", [*PICTURES.values(), *EMPTY.values()], ids=[*PICTURES, *(f"no-{e}" for e in EMPTY)])
 def test_a_picture_is_well_formed_named_small_and_needs_nothing_from_elsewhere(drawn):
     made = drawn()
