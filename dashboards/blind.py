@@ -112,6 +112,7 @@ def blind(desk: Desk, running: Running) -> str:
         gaps=[_row(each) for each in found[:SHOWN]],
         gaps_more=max(len(found) - SHOWN, 0),
         by_cause=_by_cause(found),
+        of_places=scope.of_places,
         effects=[] if scope.of_places else _effects(desk, running, span.name),  # a figure is of a whole contract
         ratio=lambda unknown, whole: words.percent(Fraction(unknown, whole)) if whole else "—",
     )

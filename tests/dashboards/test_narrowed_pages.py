@@ -240,6 +240,8 @@ def test_the_hours_on_the_page_are_those_of_the_scope(part):
     assert share("other") != share("auditor")
     assert "—" in share("other"), "none of its services was sealed"
     assert "—" in share("street")
+    street = part.browser("street").get("/blind?month=2026-09&lang=en").get_data(as_text=True)
+    assert "A figure is of a whole contract" in street, "that none is judged would not be true"
 
 
 def test_words_of_our_own_faults_are_left_out_of_a_part(part):
