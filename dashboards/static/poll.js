@@ -1,4 +1,4 @@
-// Renews the page's content when it has changed: every 30 s, only while it is seen and nobody works in it.
+// Renews the page's content when it has changed: every 15 s, only while it is seen and nobody works in it.
 // Without it the page works the same, and is renewed once a minute by the browser itself.
 "use strict";
 (() => {

@@ -11,10 +11,15 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
+
 NETOPS = Path(sys.executable).parent / "netops"
+CONTRACTS = ("contract-carrier-a", "contract-carrier-b", "contract-carrier-c")
 
 
 def free_port(kind=socket.SOCK_STREAM) -> int:
@@ -34,6 +39,7 @@ class Rehearsal:
         self.said: list[str] = []
         self.process: subprocess.Popen[str] | None = None
         self.begun = 0.0
+        self.sessions: dict[str, CookieJar] = {}  # of who has logged in, by account
         self.lives: list[tuple[float, str]] = []  # what live() saw of each: seconds until data, what the terminal said
 
     def start(self) -> None:
@@ -61,6 +67,22 @@ class Rehearsal:
         if not self.running:
             self.start()
             self.lives.append((self.wait_for_data(), self.terminal()))
+
+    def closed(self, seconds: float = 1200) -> None:
+        """See to it that it lives, and wait until the reports of its month are issued."""
+        self.live()
+        reports = self.home / "reports"
+        asked = [*CONTRACTS]
+        self.wait(
+            "three reports",
+            seconds=seconds,
+            ask=lambda: all(any(reports.glob(f"{name}-*-r1.zip")) for name in asked),
+        )
+
+    def rest(self) -> None:
+        """Stop if it runs: two cities at once would be in each other's way."""
+        if self.running:
+            assert self.stop() == 0
 
     def situation(self) -> dict:
         return json.loads((self.home / "situation.json").read_text(encoding="utf-8"))
@@ -135,6 +157,15 @@ def rehearsal(tmp_path):
 def shared(tmp_path_factory):
     """One city without a history for several tests: each calls live() first, or stop()s it; a start takes seconds."""
     city = Rehearsal(tmp_path_factory.mktemp("shared") / "city", "--no-history")
+    yield city
+    if city.running:
+        city.stop(signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def past(tmp_path_factory):
+    """One city with a month behind it, for all tests that need one; whoever uses it lets it rest when done."""
+    city = Rehearsal(tmp_path_factory.mktemp("past") / "city", "--history-step", "3600", "--interval", "30")
     yield city
     if city.running:
         city.stop(signal.SIGTERM)

@@ -10,10 +10,9 @@ import pytest
 
 from netops.evidence import canonical
 from netops.ledger import LedgerReader
-from tests.system.conftest import NETOPS
+from tests.system.conftest import CONTRACTS, NETOPS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rehearsal"), pytest.mark.timeout(1500)]
-CONTRACTS = ("contract-carrier-a", "contract-carrier-b", "contract-carrier-c")
 
 
 def told(bundle):
@@ -31,12 +30,11 @@ def run(*words):
     return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, timeout=300)
 
 
-def test_a_month_is_told_judged_sealed_and_recomputed_by_a_bare_python(rehearsal, tmp_path):
-    city = rehearsal("--history-step", "3600")
-    city.start()
+def test_a_month_is_told_judged_sealed_and_recomputed_by_a_bare_python(past, tmp_path):
+    city = past
+    city.closed()
+    city.rest()
     reports = city.home / "reports"
-    city.wait("three reports", seconds=1200, ask=lambda: len(list(reports.glob("*-r1.zip"))) == 3)
-    assert city.stop() == 0
     bundles = {contract: next(reports.glob(f"{contract}-*-r1.zip")) for contract in CONTRACTS}
 
     for bundle in bundles.values():
