@@ -78,6 +78,11 @@ class Rehearsal:
             seconds=seconds,
             ask=lambda: all(any(reports.glob(f"{name}-*-r1.zip")) for name in asked),
         )
+        self.wait(  # the core signs the papers within a minute after it has issued the bundle
+            "three signed papers",
+            seconds=300,
+            ask=lambda: all(any(reports.glob(f"{name}-*-r1.zh.pdf")) for name in asked),
+        )
 
     def rest(self) -> None:
         """Stop if it runs: two cities at once would be in each other's way."""
