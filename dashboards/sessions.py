@@ -36,7 +36,8 @@ def own(desk: Desk, error: str = "", code: int = 200) -> AnyResponse:
     """Show one's own sessions, this one first."""
     here = kept.mark(g.person.secret)
     live = sorted(_live(desk, g.person.account), key=lambda each: each.id != here)
-    page = render_template("dashboards/sessions.html", account=None, here=here, live=live, error=error, **_words(desk))
+    more = {"words": words, "zone": desk.zone, "say": say}
+    page = render_template("dashboards/sessions.html", account=None, here=here, live=live, error=error, **more)
     return unkept(page, code)
 
 
@@ -75,10 +76,6 @@ def say(live: Live) -> str:
     if browser and live.system:
         return _("%(system)s 上的 %(browser)s", system=live.system, browser=browser)
     return browser or live.system or _("不认识的浏览器")
-
-
-def _words(desk: Desk) -> dict[str, object]:
-    return {"words": words, "zone": desk.zone, "say": say}
 
 
 def _live(desk: Desk, account: str) -> list[Live]:

@@ -189,6 +189,9 @@ FAULTS: Mapping[str, str] = {
     "threshold is '{}'; '{}' needs a plain decimal number of {}": (
         "threshold 为 '{0}'；'{1}' 需要以 {2} 为单位的普通小数"
     ),
+    "threshold is '{}'; '{}' needs how many packets a slot of {} s is to have: a whole number from 1 to {}": (
+        "threshold 为 '{0}'；'{1}' 须写明每个 {2} 秒时段应有多少个包：1 至 {3} 的整数"
+    ),
     "threshold is {}; '{}' needs more than 0 {}": "threshold 为 {0}；'{1}' 须大于 0（{2}）",
     "{} is '{}'; '{}' is a ratio of sums over what was seen, expected '{}'": (
         "{0} 为 '{1}'；'{2}' 是所见之和的比，应为 '{3}'"

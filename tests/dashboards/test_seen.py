@@ -9,12 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_city import cheap
 
 from inventory import sql
 from netops import tickets
 from netops.access import record, tables
+from netops.access.sealed import Seal, staff_key
 from netops.access.sessions import Sessions, Whence
+from netops.access.staff import Staff
 from netops.access.steps import Step
+from netops.access.tokens import Tokens
 from netops.alerts import book
 from netops.alerts.incident import Incident, Member, Phase
 from netops.config import Listener
@@ -60,6 +64,7 @@ PAGES = {  # path → whose page it is
     "/maintenance?device=wlan-controller-9": "operator",
     "/approvals": "contract_manager",
     "/approvals/new": "contract_manager",
+    "/approvals/new?account=viewer": "admin",
     "/accounts": "admin",
     "/audit": "auditor",
     "/password": "viewer",
@@ -116,6 +121,9 @@ def _something_wrong(site):
         members={f"service:{name}": Member(since_ms=now - 540_000, kind="wifi") for name in down},
     )
     with sql.Database(tables.url(site.settings)) as database:
+        viewer = Staff(database, cheap()).account("viewer")
+        told = {"role": "viewer", "only": ["network.see"], "until_ms": None, "by": "viewer", "now_ms": now}
+        Tokens(database, Seal(staff_key(site.settings))).add(viewer, title="大屏", **told)
         for role in ("viewer", "admin"):
             phone = Whence(
                 address="2001:db8:ffff:ffff:ffff:ffff:ffff:ff01", agent="Android MicroMessenger", provider="city"

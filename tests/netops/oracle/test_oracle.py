@@ -81,21 +81,25 @@ def test_histories_hold_rulings_that_count_and_words_that_the_procedure_refuses(
     pytest.fail(f"{ruled} rulings that count, {void} words that do not, in 400 histories")
 
 
+@pytest.mark.slow
 def test_histories_hold_words_after_their_window_and_words_that_a_break_keeps_in_time():
     """Late ones, and ones that would be late had nobody stated the later breaks, or that their notes came in."""
     late = kept = 0
-    for seed in range(SEED, SEED + 60):
-        _, contracts, leaves, _ = report_of(histories.History(seed))
+    excuses = {"listening_break", "note_received"}
+    for seed in range(SEED, SEED + 600):
+        history = histories.History(seed)
+        if not any(json.loads(each.data)["fact"]["kind"] in excuses for each in history.kept):
+            continue  # a report costs most of the time
+        _, contracts, leaves, _ = report_of(history)
         zone, days = ZoneInfo(contracts[0]["timezone"]), procedure.windows(contracts)
         found = procedure.heard(leaves, days, zone, lateness)["late"]
         first = next((at for at, each in enumerate(leaves) if each["fact"]["kind"] == "listening_break"), None)
-        excuses = {"listening_break", "note_received"}
         bare = [e for at, e in enumerate(leaves) if at == first or e["fact"]["kind"] not in excuses]
         late += len(found)
         kept += len(procedure.heard(bare, days, zone, lateness)["late"]) > len(found)
-
-    assert late >= 5
-    assert kept >= 2
+        if late >= 5 and kept >= 2:
+            return
+    pytest.fail(f"{late} late words, {kept} histories with one that a break keeps in time, in 600 histories")
 
 
 def test_histories_hold_decisions_that_move_time():
