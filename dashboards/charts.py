@@ -254,7 +254,9 @@ def calendar(rows: Sequence[tuple[str, str, str, str]], *, label: str, alone: bo
 def _named(name: tuple[str, ...], wide: int) -> list[str]:
     size = 18 if len(name) == 1 and len(name[0]) <= 4 else 14
     first = 27 if len(name) == 1 else 17
-    return [ink.text(part, wide / 2, first + 15 * line, size=size, fill=INK) for line, part in enumerate(name)]
+    return [
+        ink.text(ink.cut(part, 17), wide / 2, first + 15 * line, size=size, fill=INK) for line, part in enumerate(name)
+    ]
 
 
 def _blank(x: float, x2: float, height: int) -> str:

@@ -145,3 +145,13 @@ def test_the_courses_of_a_page_together_leave_room_for_the_rest_of_it(courses):
     assert len(str(drawn)) * courses <= 30_000
     assert min(value for _, value in noise) == 0
     assert ",40 " in str(drawn), "the lowest is drawn"
+
+
+@pytest.mark.parametrize("name", ["海淀区万寿路街道第一社区居委会", "a very long name of a place"])
+def test_a_long_name_stays_on_its_tile_and_is_whole_in_its_title(name):
+    tile = Tile(col=0, row=0, name=(name,), value="4", note="99.91%", state="U", href="/area/1", title=name)
+    drawn = charts.tile_map([tile], label="map")
+
+    assert f"<title>{name}</title>" in drawn
+    assert f">{name}<" not in drawn.replace(f"<title>{name}</title>", "")
+    assert "…" in drawn
