@@ -23,6 +23,9 @@ sys.modules["audited_city"] = audited_city
 _spec.loader.exec_module(audited_city)
 
 
+OPEN = []  # (directory, what closes it) of instances
+
+
 class Site:
     """One instance with its application; `client(role)` is a browser in which that role is logged in."""
 
@@ -59,6 +62,8 @@ def sites(tmp_path_factory):
     with ExitStack() as stack:
 
         def make(directory, *, telemetry=True, hostile=False, access=None):
+            own = stack.enter_context(ExitStack())
+            OPEN.append((directory, own))
             settings = small_city.settings(directory)
             settings = settings if access is None else replace(settings, access=access)
             shutil.copytree(built(telemetry=telemetry, hostile=hostile), directory, dirs_exist_ok=True)
@@ -66,9 +71,19 @@ def sites(tmp_path_factory):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("netops.web.pages.load", lambda context: [dashboard_pages.pages(context)])
                 patch.setattr("dashboards.pages.Passwords", small_city.cheap)
-                return Site(settings, application(settings, clock, stack), clock)
+                return Site(settings, application(settings, clock, own), clock)
 
         yield make
+
+
+@pytest.fixture(autouse=True)
+def _ended(request):
+    """Close the instances in a test's own directory with it: each holds ten files, and select() takes 1,024."""
+    place = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    for each in [each for each in OPEN if place is not None and each[0].is_relative_to(place)]:
+        OPEN.remove(each)
+        each[1].close()
 
 
 @pytest.fixture(scope="session")
