@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import apsw
-
-from netops import sqlite
-from netops.errors import NetopsError
 from netops.hourly import LETTER
 from netops.journal import HourSum
 from netops.sla.intervals import State
+from netops.unmeasured import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
 SEVERAL = ""  # whose the sum of several services is
@@ -27,7 +23,7 @@ def hours_of(path: Path, service: str, hours: Iterable[int]) -> list[HourSum]:
 
     Raises NetopsError when the file cannot be read.
     """
-    with _reading(path) as db:
+    with reading(path) as db:
         if db is None:
             return []
         rows = db.execute(
@@ -44,7 +40,7 @@ def together(path: Path, services: Collection[str], hours: Iterable[int]) -> lis
     Its letter is down or degraded where any of them was, else "not measured" where most of its time was not: one of
     many that nobody looked at does not hide that the others were up. Raises NetopsError when the file cannot be read.
     """
-    with _reading(path) as db:
+    with reading(path) as db:
         if db is None:
             return []
         rows = db.execute(
@@ -63,23 +59,6 @@ def _letter(spent: Sequence[int], *, down: int, degraded: int) -> str:
         return WRONG[0] if down else WRONG[1]
     *measured, unknown_ms = spent
     return LETTER[State.UNKNOWN if unknown_ms > sum(measured) else State.UP]
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[apsw.Connection | None]:
-    if not path.exists():
-        yield None
-        return
-    try:
-        db = sqlite.reader(path)
-        try:
-            yield db
-        finally:
-            sqlite.close(db)
-    except apsw.Error as error:
-        raise NetopsError(
-            f"{path}: the sums of sealed hours cannot be read ({error}); the core's log says why"
-        ) from None
 
 
 def _sum(service: str, row: tuple[object, ...]) -> HourSum:

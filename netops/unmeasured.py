@@ -6,6 +6,7 @@ A month of thousands of services is millions of sums; a page that adds them up i
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import apsw
@@ -55,18 +56,26 @@ def by_hour(
     With `services` it is theirs alone, added up here. `path` is the journal's file; empty before the core has made one.
     NetopsError when it cannot be read.
     """
+    with reading(path) as db:
+        if db is None or db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'unmeasured'").get is None:
+            return {}  # the core of before wrote it, and has not been started since
+        asked = "SELECT hour_ms, unknown_ms, whole_ms FROM unmeasured WHERE hour_ms >= ? AND hour_ms < ?"
+        rows = list(db.execute(asked, (start_ms, end_ms)))
+        if services is not None:
+            rows = list(_of(db, services, [hour for hour, _unknown, _whole in rows]))
+        return {int(hour): (int(unknown), int(whole)) for hour, unknown, whole in rows}
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[apsw.Connection | None]:
+    """Open the journal beside the core that writes it; None before there is one. NetopsError when it cannot be read."""
     if not path.exists():
-        return {}
+        yield None
+        return
     try:
         db = sqlite.reader(path)
         try:
-            if db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'unmeasured'").get is None:
-                return {}  # the core of before wrote it, and has not been started since
-            asked = "SELECT hour_ms, unknown_ms, whole_ms FROM unmeasured WHERE hour_ms >= ? AND hour_ms < ?"
-            rows = list(db.execute(asked, (start_ms, end_ms)))
-            if services is not None:
-                rows = list(_of(db, services, [hour for hour, _unknown, _whole in rows]))
-            return {int(hour): (int(unknown), int(whole)) for hour, unknown, whole in rows}
+            yield db
         finally:
             sqlite.close(db)
     except apsw.Error as error:

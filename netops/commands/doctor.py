@@ -22,7 +22,7 @@ from netops import astray, reserve, situation, steered
 from netops.clock import SYSTEM
 from netops.commands import doctor_staff
 from netops.commands.db import installed
-from netops.commands.doctor_staff import NOTE, OK, WRONG, Finding
+from netops.commands.findings import NOTE, OK, WRONG, Finding
 from netops.drain import isolated
 from netops.errors import NetopsError
 from netops.founding import PUBLIC_KEY, evidence_key, given_by_systemd

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from netops.access.sealed import Seal, staff_key
 from netops.access.staff import Staff
 from netops.access.tables import CODES, IDENTITY, PASSKEY
 from netops.clock import SYSTEM
+from netops.commands.findings import NOTE, OK, WRONG, Finding
 from netops.entering import as_provider
 from netops.errors import AccessError, ConfigError, NetopsError
 from netops.web.health import near
@@ -31,17 +31,7 @@ if TYPE_CHECKING:
     from netops.access.staff import Account
     from netops.config import Settings
 
-OK, NOTE, WRONG = "ok", "note", "wrong"
 NAMED = 5  # accounts that a line names
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at."""
-
-    level: str
-    what: str
-    said: str
 
 
 def look(settings: Settings) -> Iterator[Finding]:

@@ -159,13 +159,24 @@ def desk(house: House) -> Desk:
 @pytest.fixture(scope="session")
 def portal2_worlds() -> Any:
     """What makes a controller that speaks Portal 2.0 and our gateway to it."""
-    if "portal2_world" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("portal2_world", HERE / "portal2_world.py")
+    return loaded("portal2_world", HERE)
+
+
+@pytest.fixture(scope="session")
+def city_of() -> Callable[[str], Any]:
+    """What makes a city for the staff's pages, by its name, as the dashboards' tests load it."""
+    return lambda name: loaded(name, HERE.parent / "dashboards")
+
+
+def loaded(name: str, folder: Path) -> Any:
+    """Return a module of a folder by its bare name, loaded once."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
         assert spec
         assert spec.loader
-        sys.modules["portal2_world"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["portal2_world"])
-    return sys.modules["portal2_world"]
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
 
 
 # ---- three namespaces: client, gateway, internet

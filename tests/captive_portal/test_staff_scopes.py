@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -23,7 +20,6 @@ from netops.facts import Fact
 from netops.ledger import Ledger, LedgerEntry
 from netops.web import Context
 
-CITIES = Path(__file__).parents[1] / "dashboards"
 HERE, THERE = "a" * 24, "b" * 24  # a visit at site-0 and one at site-3
 SCOPES = {
     "area": ("area:110108001",),
@@ -35,18 +31,10 @@ ACCOUNTS = [
 ]
 
 
-def _city(name: str):
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, CITIES / f"{name}.py")
-        sys.modules[name] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
 @pytest.fixture(scope="module")
-def office(tmp_path_factory):
+def office(tmp_path_factory, city_of):
     """The small city with two visits and two reports of a fault; an account for each role and kind of scope."""
-    small_city = _city("small_city")
+    small_city = city_of("small_city")
     settings = small_city.build(tmp_path_factory.mktemp("office"), telemetry=False)
     sql.upgrade(tables.MIGRATIONS, tables.url(settings))
     keys.voucher_key(settings)

@@ -147,15 +147,35 @@ def look(site, url, browser):
     """Open a page as the role whose it is."""
 
     def opened(path: str, role: str, language: str = "zh-CN") -> None:
-        browser.ask("Network.clearBrowserCookies")
-        for each in site.browser(role)._cookies.values() if role else ():
-            browser.ask("Network.setCookie", url=url, name=each.key, value=each.value)
-        browser.open(f"{url}{path}{'&' if '?' in path else '?'}lang={language}")
+        go(browser, url, path, language, client=site.browser(role) if role else None)
 
     browser.size(*SIZES["desk"])
     yield opened
     browser.ask("Emulation.setEmulatedMedia", features=[], media="")
     browser.ask("Emulation.clearDeviceMetricsOverride")
+
+
+def go(browser, url: str, path: str, language: str, *, client=None) -> None:
+    """Open a page in the session of a client, or as nobody."""
+    browser.ask("Network.clearBrowserCookies")
+    for each in client._cookies.values() if client else ():
+        browser.ask("Network.setCookie", url=url, name=each.key, value=each.value)
+    browser.open(f"{url}{path}{'&' if '?' in path else '?'}lang={language}")
+
+
+def judge(browser, language: str, name: str) -> None:
+    """Hold the page that is open against axe in both schemes, and against every screen; `name` is its pictures'."""
+    assert browser.evaluate("document.documentElement.lang") == language
+    for size, (width, height) in SIZES.items():
+        browser.size(width, height)
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width, size
+        for scheme in ("light", "dark"):
+            found = browser.axe(scheme)
+            if PICTURES:
+                browser.picture(Path(PICTURES) / f"{name}.{language}.{size}.{scheme}.png")
+
+            assert found["rules"] > 10
+            assert found["wrong"] == [], (size, scheme)
 
 
 def click(browser, selector: str) -> float:
@@ -206,19 +226,8 @@ def test_axe_finds_nothing_in_either_scheme_and_no_screen_is_too_small(look, bro
     look(path, PAGES[path], language)
     logged = [each["entry"]["text"] for each in browser.told("Log.entryAdded")]
 
-    assert browser.evaluate("document.documentElement.lang") == language
     assert [each for each in logged if "404" not in each] == []
-    for size, (width, height) in SIZES.items():
-        browser.size(width, height)
-        assert browser.evaluate("document.documentElement.scrollWidth") <= width, size
-        for scheme in ("light", "dark"):
-            found = browser.axe(scheme)
-            if PICTURES:
-                name = path.strip("/").replace("/", "-").replace("?", "-") or "home"
-                browser.picture(Path(PICTURES) / f"{name}.{language}.{size}.{scheme}.png")
-
-            assert found["rules"] > 10
-            assert found["wrong"] == [], (size, scheme)
+    judge(browser, language, path.strip("/").replace("/", "-").replace("?", "-") or "home")
 
 
 PRESSED = "a[href],button,input:not([type=hidden],[type=checkbox],[type=radio]),select,summary"

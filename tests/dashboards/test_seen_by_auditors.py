@@ -7,7 +7,7 @@ from audited_city import CONTRACT, OUTAGE
 
 from netops.config import Listener
 from netops.web import Server
-from tests.dashboards.test_seen import HELD, SIZES, STEP_S, browser, click, press
+from tests.dashboards.test_seen import HELD, SIZES, STEP_S, browser, click, go, judge, press
 
 __all__ = ["browser"]  # the fixture
 pytestmark = [pytest.mark.slow, pytest.mark.partner("chromium"), pytest.mark.timeout(180)]
@@ -42,10 +42,7 @@ def look(audited, url, browser):
     """Open a page as an auditor."""
 
     def opened(path: str, language: str = "zh-CN") -> None:
-        browser.ask("Network.clearBrowserCookies")
-        for each in audited.browser("auditor")._cookies.values():
-            browser.ask("Network.setCookie", url=url, name=each.key, value=each.value)
-        browser.open(f"{url}{path}{'&' if '?' in path else '?'}lang={language}")
+        go(browser, url, path, language, client=audited.browser("auditor"))
 
     browser.size(*SIZES["desk"])
     yield opened
@@ -58,15 +55,7 @@ def look(audited, url, browser):
 def test_axe_finds_nothing_in_either_scheme_and_no_screen_is_too_small(look, browser, path, language):
     look(path, language)
 
-    assert browser.evaluate("document.documentElement.lang") == language
-    for size, (width, height) in SIZES.items():
-        browser.size(width, height)
-        assert browser.evaluate("document.documentElement.scrollWidth") <= width, size
-        for scheme in ("light", "dark"):
-            found = browser.axe(scheme)
-
-            assert found["rules"] > 10
-            assert found["wrong"] == [], (size, scheme)
+    judge(browser, language, f"auditor-{path.strip('/').replace('/', '-').replace('?', '-')}")
 
 
 def test_from_the_month_to_the_bytes_of_a_reply_in_four_clicks(look, browser):

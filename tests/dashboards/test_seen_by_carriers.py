@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 import small_city
@@ -13,7 +12,7 @@ from netops.config import Listener
 from netops.evidence import canonical
 from netops.web import Server
 from tests.dashboards.test_objections import KEY, OBJECT, by_hand, folder, opened, sealed, send, signed, stated
-from tests.dashboards.test_seen import PICTURES, SIZES, browser, click
+from tests.dashboards.test_seen import SIZES, browser, click, go, judge
 from tests.netops.dispute import desks
 
 __all__ = ["browser", "folder"]  # the fixtures
@@ -60,10 +59,7 @@ def look(site, url, browser):
     """Open a page as the carrier."""
 
     def shown(path: str, language: str = "zh-CN") -> None:
-        browser.ask("Network.clearBrowserCookies")
-        for each in site.browser("carrier")._cookies.values():
-            browser.ask("Network.setCookie", url=url, name=each.key, value=each.value)
-        browser.open(f"{url}{path}?lang={language}")
+        go(browser, url, path, language, client=site.browser("carrier"))
 
     browser.size(*SIZES["desk"])
     yield shown
@@ -76,18 +72,7 @@ def look(site, url, browser):
 def test_axe_finds_nothing_in_either_scheme_and_no_screen_is_too_small(site, look, browser, path, language):
     look(site.notes.get(path, path), language)
 
-    assert browser.evaluate("document.documentElement.lang") == language
-    for size, (width, height) in SIZES.items():
-        browser.size(width, height)
-        assert browser.evaluate("document.documentElement.scrollWidth") <= width, size
-        for scheme in ("light", "dark"):
-            found = browser.axe(scheme)
-            if PICTURES:
-                name = path.strip("/").replace("/", "-")
-                browser.picture(Path(PICTURES) / f"carrier-{name}.{language}.{size}.{scheme}.png")
-
-            assert found["rules"] > 10
-            assert found["wrong"] == [], (size, scheme)
+    judge(browser, language, f"carrier-{path.strip('/').replace('/', '-')}")
 
 
 def chosen(browser, selector, path):

@@ -20,7 +20,7 @@ from netops.access.sealed import Seal, staff_key
 from netops.access.staff import Staff
 from netops.clock import SYSTEM
 from netops.commands import doctor, doctor_staff
-from netops.commands.doctor_staff import NOTE, OK, WRONG
+from netops.commands.findings import NOTE, OK, WRONG
 from netops.config import City, Data, Listener, Settings
 from netops.entering import Access, StaffAccounts
 from netops.secret import Secret

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from html import unescape
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -22,7 +20,6 @@ from netops.ledger import Ledger, LedgerEntry
 from netops.report import issue
 from tests.captive_portal.pages.test_ways_in import by_sms
 
-CITIES = Path(__file__).parents[2] / "dashboards"
 PHONE, MAC = "13800138000", "a2:b4:c6:d8:ea:f1"
 MOST = 400  # pages of one walk
 BEGIN = (
@@ -39,18 +36,10 @@ BEGIN = (
 )
 
 
-def _city(name: str):
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, CITIES / f"{name}.py")
-        sys.modules[name] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
 @pytest.fixture(scope="module")
-def visited(street):
+def visited(street, city_of):
     """A city with a closed month in the same place as a portal that a visitor has logged in to by his number."""
-    small_city, audited_city = _city("small_city"), _city("audited_city")
+    small_city, audited_city = city_of("small_city"), city_of("audited_city")
     device = street.device()
     device.open()
     by_sms(street, device)

@@ -277,14 +277,21 @@ def test_a_ruling_on_the_cause_of_an_outage_makes_the_revision_that_follows_it(d
     assert state_of(city, capsys)["amount"] == amount
 
 
-@pytest.mark.usefixtures("clock")
-def test_who_upholds_what_no_ruling_moves_is_told_at_once_what_must_follow(desk, city, capsys):
-    span = ("--from", "2026-10-02", "--to", "2026-10-03")
-    words(dispute, city, "take", objected(desk, *span, code="not_contracted"))
+def accepted(desk, city, capsys, *about, **code):
+    """Return the name of an objection that was taken and that the city accepted; what was said so far is read."""
+    words(dispute, city, "take", objected(desk, *about, **code))
     sealed(city)
     name = name_of(city, capsys)
     words(dispute, city, "rebut", name, "accepted", "--reason", "x", "--as", "wang.min")
     sealed(city)
+    capsys.readouterr()
+    return name
+
+
+@pytest.mark.usefixtures("clock")
+def test_who_upholds_what_no_ruling_moves_is_told_at_once_what_must_follow(desk, city, capsys):
+    span = ("--from", "2026-10-02", "--to", "2026-10-03")
+    name = accepted(desk, city, capsys, *span, code="not_contracted")
     with pytest.raises(AccessError, match="code 'not_contracted' is upheld or dismissed as a whole"):
         words(dispute, city, "rule", name, "partly_upheld", "--minutes", 5, "--reason", "x", "--as", "zhao")
     capsys.readouterr()
@@ -313,12 +320,7 @@ def test_who_upholds_a_claim_that_no_ruling_puts_in_is_told_what_must_be_done_fi
     for_the_core = issue.place(city, FIRST)
     for_the_core.parent.mkdir(exist_ok=True)
     shutil.copy(desk / "r1.zip", for_the_core)
-    words(dispute, city, "take", objected(desk, "--claim", claim))
-    sealed(city)
-    name = name_of(city, capsys)
-    words(dispute, city, "rebut", name, "accepted", "--reason", "x", "--as", "wang.min")
-    sealed(city)
-    capsys.readouterr()
+    name = accepted(desk, city, capsys, "--claim", claim)
 
     words(dispute, city, "rule", name, "upheld", "--reason", "x", "--as", "zhao")
 
@@ -338,12 +340,7 @@ def test_who_upholds_a_claim_that_no_ruling_puts_in_is_told_what_must_be_done_fi
 
 @pytest.mark.usefixtures("clock")
 def test_of_a_claim_that_a_ruling_puts_in_nothing_must_follow(desk, city, capsys):
-    words(dispute, city, "take", objected(desk))
-    sealed(city)
-    name = name_of(city, capsys)
-    words(dispute, city, "rebut", name, "accepted", "--reason", "x", "--as", "wang.min")
-    sealed(city)
-    capsys.readouterr()
+    name = accepted(desk, city, capsys)
 
     words(dispute, city, "rule", name, "upheld", "--reason", "x", "--as", "zhao")
 
