@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from collectors.columns import Known, quick_rows
 from collectors.decode import decode, wholes
@@ -148,17 +148,29 @@ def _rows(device: str, used: Plan, answer: Answer, known: Known) -> tuple[Row, .
     return rows(decoded.observations, decoded.gaps)
 
 
-def with_load(poll: Poll, answer: Answer, skipped: Mapping[str, Reason]) -> Poll:
-    """Return the poll with what it cost the device, and the metrics that were due and not asked as gaps of ours."""
-    if not answer.sent:
-        return poll
+class Load(NamedTuple):
+    """What asking cost a device: datagrams sent to it, varbinds and octets that it answered."""
+
+    datagrams: int = 0
+    varbinds: int = 0
+    octets: int = 0
+
+    def and_(self, other: Load) -> Load:
+        """Return both together."""
+        return Load(*(sum(both) for both in zip(self, other, strict=True)))
+
+
+def load_of(answer: Answer) -> Load:
+    """Return what this answer cost the device."""
     varbinds = sum(len(got) for _, got in answer.got) + sum(len(c) for walk in answer.walks for c in walk.columns)
-    octets = sum(map(len, answer.raw))
-    load: dict[str, float | None] = {
-        "poll.datagrams": float(answer.sent),
-        "poll.varbinds": float(varbinds),
-        "poll.octets": float(octets),
-    }
+    return Load(answer.sent, varbinds, sum(map(len, answer.raw)))
+
+
+def with_load(poll: Poll, cost: Load, skipped: Mapping[str, Reason]) -> Poll:
+    """Return the poll with what asking cost the device, and the metrics that were due and not asked as gaps of ours."""
+    if not cost.datagrams:
+        return poll
+    load: dict[str, float | None] = {f"poll.{name}": float(value) for name, value in cost._asdict().items()}
     there = {name for row in poll.rows for name in (*row.values, *row.texts)} if skipped else set()
     gaps = {name: reason.value for name, reason in skipped.items() if name not in there}
     load |= dict.fromkeys(gaps)

@@ -122,8 +122,10 @@ class Restraint:
         if poll.outcome in _OURS:
             return False
         before, self.answered = self.answered, poll.outcome == ANSWERED
-        if before is None or before == self.answered:
-            return False
+        return before is not None and before != self.answered and self.hurried(now_ms=now_ms)
+
+    def hurried(self, *, now_ms: int) -> bool:
+        """Whether the device may be asked more often from now on, which it then is: not again before its rest."""
         if self.hurried_ms is not None and now_ms - self.hurried_ms < HURRY_MS + REST_MS:
             return False
         self.hurried_ms = now_ms

@@ -27,16 +27,19 @@ class Turn:
     device: str
     slot_ms: int
     extra: bool = False  # between two slots, while a device is hurried: `slot_ms` is then its own instant
+    pulse: bool = False  # between two slots, only to see that the device answers: `slot_ms` is its own instant too
 
 
 class Rounds:
     """The turns to come, soonest first. `chance` returns a number in [0, 1).
 
     `doubt_s`: for how long a silence may be doubted before its slot is over, so that nobody is asked too late for that.
+    `pulse_s`: about how long between two pulses of a device; none when that is no shorter than the period, or 0.
     """
 
-    def __init__(self, *, interval_s: int, chance: Callable[[], float], doubt_s: float = 0.0) -> None:
+    def __init__(self, *, interval_s: int, chance: Callable[[], float], doubt_s: float = 0.0, pulse_s: int = 0) -> None:
         self._every_ms = interval_s * 1000
+        self._pulse_ms = pulse_s * 1000 if pulse_s < interval_s else 0
         self._spread = max(LEAST_SPREAD, min(SPREAD, 1 - doubt_s / interval_s))
         self._chance = chance
         self._turns: list[Turn] = []
@@ -52,6 +55,7 @@ class Rounds:
         for device in sorted(wanted - self._known):
             due = now_ms + int(self._chance() * min(left * self._spread, self._every_ms / 4))
             heapq.heappush(self._turns, Turn(due, device, slot))
+            self._pulse(device, now_ms)
         self._known = wanted
 
     def anew(self, *, now_ms: int) -> None:
@@ -66,6 +70,10 @@ class Rounds:
         missed: list[Turn] = []
         while self._turns and self._turns[0].due_ms <= now_ms:
             turn = heapq.heappop(self._turns)
+            if turn.pulse:
+                run += [turn] if now_ms - turn.due_ms < self._pulse_ms else []
+                self._pulse(turn.device, now_ms)
+                continue
             if turn.extra:
                 run += [turn] if now_ms - turn.due_ms < self._every_ms else []
                 continue
@@ -84,9 +92,21 @@ class Rounds:
         if device not in self._known or every_ms >= self._every_ms:
             return
         due = now_ms
-        while (due := due + int(every_ms * (0.6 + 0.8 * self._chance()))) < until_ms:
-            at = due + (due % self._every_ms == 0)
+        while (due := due + self._about(every_ms)) < until_ms:
+            at = self._between(due)
             heapq.heappush(self._turns, Turn(at, device, at, extra=True))
+
+    def _pulse(self, device: str, now_ms: int) -> None:
+        if self._pulse_ms:
+            at = self._between(now_ms + self._about(self._pulse_ms))
+            heapq.heappush(self._turns, Turn(at, device, at, pulse=True))
+
+    def _about(self, every_ms: int) -> int:
+        return int(every_ms * (0.6 + 0.8 * self._chance()))
+
+    def _between(self, at_ms: int) -> int:
+        """Return an instant that no slot begins at, so that what is asked then is never taken for a slot's own."""
+        return at_ms + (at_ms % self._every_ms == 0)
 
     def _turn(self, device: str, slot_ms: int) -> Turn:
         return Turn(slot_ms + int(self._chance() * self._spread * self._every_ms), device, slot_ms)

@@ -10,24 +10,23 @@ import logging
 import secrets
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from collectors import poll
 from collectors.alarm import Alarm
-from collectors.columns import Known
 from collectors.devices import Asked, Roll, bearing, roll
 from collectors.halts import Halts
 from collectors.housekeeping import Chore, Chores, RegisterWatch, StepWatch
 from collectors.known_as import Names, started
 from collectors.outbox import Outbox
 from collectors.profile_yaml import shipped
-from collectors.restraint import CHEAP_ONLY, HURRY_MS, Restraint, gentle
+from collectors.restraint import CHEAP_ONLY, HURRY_MS, gentle
 from collectors.rounds import LEAST_SPREAD, Rounds, Turn
 from collectors.snmp.breaker import CHEAP, Breaker, event_of
 from collectors.snmp.engine import Engine
 from collectors.snmp.flight import Job
+from collectors.standing import Known, Token
 from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.facts import Fact
@@ -38,8 +37,6 @@ from netops.spool import Spool
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from collectors.plan import Plan
-    from collectors.poll import Fitted
     from collectors.profile import Profile
     from collectors.snmp.ask import Answer
     from netops.clock import Clock
@@ -58,28 +55,6 @@ HURRIED_MOST = 200  # devices at a time that are asked more often: an outage of 
 SILENT = frozenset({Reason.NO_ANSWER.value, Reason.REFUSED.value})
 AGAIN = 3  # times that a device which was not known to be silent is asked once more in its slot: datagrams get lost
 REFIT_MS = 3_600_000  # how a device is laid out is asked again after this, at an instant of its own
-
-
-class Token(NamedTuple):
-    """What an answer is for: the poll itself (`plan`), or only to see whether and how the device answers."""
-
-    device: str
-    slot_ms: int
-    plan: Plan | None
-    layout: bool = False
-    costs: frozenset[str] = frozenset()  # the classes that are asked
-    skipped: frozenset[str] = frozenset()  # those of which a whole turn was not taken
-    again: int = 0  # how often it was asked once more in this slot
-
-
-@dataclass(slots=True)
-class _Known:
-    """What the poller has learnt of one device."""
-
-    fitted: Fitted | None = None
-    fitted_ms: int = 0
-    tables: Known = field(default_factory=Known)
-    restraint: Restraint = field(default_factory=Restraint)
 
 
 class Collector:
@@ -104,12 +79,17 @@ class Collector:
         # a silence is doubted by AGAIN further asks, the last of which begins within the slot; a fourth more for us
         doubt_s = 1.25 * AGAIN * (settings.collect.retries + 1) * settings.collect.timeout_s
         self._doubts_in_time = doubt_s <= settings.collect.interval_s * (1 - LEAST_SPREAD)
-        self._rounds = Rounds(interval_s=settings.collect.interval_s, chance=self._chance, doubt_s=doubt_s)
+        self._rounds = Rounds(
+            interval_s=settings.collect.interval_s,
+            chance=self._chance,
+            doubt_s=doubt_s,
+            pulse_s=settings.collect.pulse_s,
+        )
         self._engine = Engine(window=settings.collect.window, clock=clock)
         self._alarm = Alarm(settings.collect.vantage, "the SNMP sockets")
         self._breaker = Breaker(after=settings.collect.breaker_after)
         self._answers: SimpleQueue[list[Answer]] = SimpleQueue()
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Known] = {}
         self._roll = Roll(asked={}, barred={})
         self._halts = Halts(settings)
         self._names = Names(settings.data.dir)
@@ -218,16 +198,22 @@ class Collector:
             reason = self._roll.barred.get(turn.device)
             if asked is not None and halted.device(turn.device, asked.profile):
                 reason = Reason.HALTED
-            if reason is not None and self._outbox is not None and not turn.extra:
+            if reason is not None and self._outbox is not None and not (turn.extra or turn.pulse):
                 self._outbox.add([poll.unpolled(turn.device, turn.slot_ms, now_ms, reason)])
             elif reason is None and asked is not None:
-                jobs.append(self._job(turn, asked))
+                known = self._known.setdefault(turn.device, Known())
+                if not turn.pulse:
+                    known.polling += 1
+                    jobs.append(self._job(turn, asked))
+                elif known.may_pulse():
+                    pulse = Token(turn.device, turn.slot_ms, None, pulse=True)
+                    jobs.append(Job(asked.target, CHEAP, pulse, turn.due_ms))
         if jobs:
             self._engine.submit(jobs, self._answers.put)
 
     def _job(self, turn: Turn, asked: Asked) -> Job:
         """Return what a device is asked in this turn: everything that is due, or what little is good for it now."""
-        known = self._known.setdefault(turn.device, _Known())
+        known = self._known.setdefault(turn.device, Known())
         if self._breaker.open(turn.device) or (turn.extra and known.fitted is None):
             skipped = known.restraint.miss(self._due(turn))
             return Job(asked.target, CHEAP, Token(turn.device, turn.slot_ms, None, skipped=skipped), turn.due_ms)
@@ -241,7 +227,7 @@ class Collector:
             return CHEAP_ONLY
         return poll.due_costs(turn.device, turn.slot_ms, self._settings.collect.interval_s)
 
-    def _poll_job(self, turn: Turn, asked: Asked, known: _Known, due: frozenset[str]) -> Job:
+    def _poll_job(self, turn: Turn, asked: Asked, known: Known, due: frozenset[str]) -> Job:
         costs, skipped = CHEAP_ONLY, frozenset[str]()
         if not turn.extra:
             halted = self._halts.now().costs(turn.device, asked.profile)
@@ -272,11 +258,33 @@ class Collector:
         token: Token = answer.token
         if token.device not in self._roll.asked:
             return None
-        known = self._known.setdefault(token.device, _Known())
+        known = self._known.setdefault(token.device, Known())
+        made = self._pulse_of(token, answer, known) if token.pulse else self._turn_of(token, answer, known)
+        known.taken(made, answer)
+        self._polled += made is not None
+        return made
+
+    def _pulse_of(self, token: Token, answer: Answer, known: Known) -> Poll | None:
+        """Return the Poll of a pulse that was not answered, however often; of one that was nothing is kept.
+
+        It shows operators a silence before the next slot does, and moves no slot's doubt. While a poll is under way,
+        its answer tells.
+        """
+        if poll.outcome(answer) not in SILENT or known.polling or known.faint:
+            return None
+        if token.again < AGAIN:
+            again = token._replace(again=token.again + 1)
+            self._engine.submit([Job(self._roll.asked[token.device].target, CHEAP, again, 0)], self._answers.put)
+            return None
+        known.faint = True
+        if known.restraint.hurried(now_ms=answer.at_ms):
+            self._hurry(token.device, answer.at_ms)
+        return poll.with_load(poll.checked(token.device, token.slot_ms, answer), known.cost(answer), {})
+
+    def _turn_of(self, token: Token, answer: Answer, known: Known) -> Poll | None:
         doubtful = self._is_doubtful(token, answer, known)
         if doubtful and self._clock.now_ms() >= token.slot_ms + self._every_ms:
             if self._doubts_in_time:  # it was asked in time for all doubts, so what was too late is we
-                self._polled += 1
                 return poll.unpolled(token.device, token.slot_ms, max(0, answer.at_ms), Reason.POLLER_LATE)
         elif doubtful:
             job = Job(self._roll.asked[token.device].target, CHEAP, token._replace(plan=None, layout=False), 0)
@@ -295,16 +303,19 @@ class Collector:
             if made.outcome == ANSWERED:  # it is back: ask it in full within this very slot
                 self._fit_and_ask(token, answer, known)
                 return None
-        self._polled += 1
         known.restraint.note(made, token.costs)
-        if known.restraint.changed(made, now_ms=answer.at_ms):
+        own = self._own_slot(token) or made.outcome == ANSWERED  # an undoubted silence takes no slot's doubt away
+        if own and known.restraint.changed(made, now_ms=answer.at_ms):
             self._hurry(token.device, answer.at_ms)
         if self._outbox is not None:
             for fact in known.restraint.claim(token.device, now_ms=max(0, answer.at_ms)):
                 self._outbox.offer(fact)
-        return poll.with_load(made, answer, self._skipped(token, known, made.outcome))
+        return poll.with_load(made, known.cost(answer), self._skipped(token, known, made.outcome))
 
-    def _is_doubtful(self, token: Token, answer: Answer, known: _Known) -> bool:
+    def _own_slot(self, token: Token) -> bool:
+        return token.slot_ms % self._every_ms == 0
+
+    def _is_doubtful(self, token: Token, answer: Answer, known: Known) -> bool:
         """Whether this silence may be lost datagrams: at 10 % loss each way three tries fail once in 150 slots.
 
         A refusal is no more than a silence: ICMP can be forged.
@@ -316,10 +327,10 @@ class Collector:
             poll.outcome(answer) in SILENT
             and token.again < AGAIN
             and known.restraint.answered is not False
-            and token.slot_ms % self._every_ms == 0
+            and self._own_slot(token)
         )
 
-    def _skipped(self, token: Token, known: _Known, outcome: str) -> dict[str, Reason]:
+    def _skipped(self, token: Token, known: Known, outcome: str) -> dict[str, Reason]:
         """Return the metrics of the classes whose turn went by, and on what account."""
         if not token.skipped or known.fitted is None:
             return {}
@@ -338,7 +349,7 @@ class Collector:
             self._hurried.append(now_ms + HURRY_MS)
             self._rounds.hurry(device, now_ms=now_ms, every_ms=every_s * 1000, until_ms=now_ms + HURRY_MS)
 
-    def _fit_and_ask(self, token: Token, answer: Answer, known: _Known) -> None:
+    def _fit_and_ask(self, token: Token, answer: Answer, known: Known) -> None:
         asked = self._roll.asked[token.device]
         turn = Turn(0, token.device, token.slot_ms)
         if token.layout:

@@ -123,6 +123,7 @@ class Collect:
     breaker_after: int = 3  # unanswered slots in a row; then one cheap question a slot
     device_cpu_percent: int = 85  # a device busier than this is spared its dear and heavy columns; 0: never
     hurry_s: int = 10  # seconds between two polls of a device that just fell silent or came back; 0: as always
+    pulse_s: int = 15  # seconds between two looks whether a device still answers, between its polls; 0: none
     spool_cap_mb: int = 18_432  # disk that the spool may take while the core is away: 72 hours of 2,000 APs
 
 
@@ -412,6 +413,10 @@ def _sane(settings: Settings) -> None:
             )
     if settings.collect.interval_s < 1:
         raise ConfigError(f"'collect.interval_s' is {settings.collect.interval_s}; expected at least 1 second")
+    for dotted, every_s in (("hurry_s", settings.collect.hurry_s), ("pulse_s", settings.collect.pulse_s)):
+        if every_s < 0:
+            where = settings.origin.get(f"collect.{dotted}", "settings")
+            raise ConfigError(f"{where}: 'collect.{dotted}' is {every_s}; expected seconds, or 0 for never")
     if not 0 <= settings.evidence.cosign_wait_s <= DAY_S:
         where = settings.origin.get("evidence.cosign_wait_s", "settings")
         raise ConfigError(

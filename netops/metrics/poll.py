@@ -45,7 +45,7 @@ ENTRIES: tuple[Metric, ...] = (
         "poll.datagrams",
         "1",
         "轮询发包数",
-        "datagrams sent to the device for this poll, repeats included",
+        "datagrams sent to the device for this poll, repeats included, and since the poll before it",
         "measured",
         better=Better.LOWER,
         bounds=(0, None),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +58,35 @@ def test_nobody_is_asked_too_late_in_a_slot_to_be_doubted():
     assert 0.78 < latest(60, 11.25) <= 0.8  # a fifth of a minute is enough for the usual time-outs
     assert 0.6 < latest(3, 1.125) <= 0.625
     assert 0.48 < latest(10, 30.0) <= 0.5  # never less than half: nobody shall know when he is looked at
+
+
+def test_between_its_slots_a_device_is_pulsed_again_and_again_at_instants_of_its_own():
+    made = Rounds(interval_s=60, chance=random.Random(1).random, pulse_s=15)
+    made.set_devices(["a", "b"], now_ms=0)
+    pulses = [turn for now in range(0, 600_001, 250) for turn in made.due(now)[0] if turn.pulse]
+    at = sorted(turn.due_ms for turn in pulses if turn.device == "a")
+    apart = [later - earlier for earlier, later in pairwise(at)]
+
+    assert all(turn.slot_ms == turn.due_ms and turn.slot_ms % 60_000 for turn in pulses)
+    assert max(apart) <= 1.4 * 15_000 + 250
+    assert len(set(apart)) > 20
+    made.set_devices(["b"], now_ms=600_000)
+    assert {turn.device for now in range(600_000, 622_000, 250) for turn in made.due(now)[0]} == {"b"}
+
+
+def test_a_pulse_that_came_too_late_is_left_out_and_the_next_one_is_planned():
+    made = Rounds(interval_s=60, chance=random.Random(1).random, pulse_s=15)
+    made.set_devices(["a"], now_ms=0)
+
+    assert not [turn for turn in made.due(300_000)[0] if turn.pulse]
+    assert [turn.pulse for turn in made.due(321_000)[0] if turn.pulse] == [True]
+
+
+def test_polls_no_further_apart_than_pulses_need_none():
+    made = Rounds(interval_s=15, chance=random.Random(1).random, pulse_s=15)
+    made.set_devices(["a"], now_ms=0)
+
+    assert not [turn for now in range(0, 120_000, 250) for turn in made.due(now)[0] if turn.pulse]
 
 
 def test_devices_come_and_go_without_disturbing_the_others():

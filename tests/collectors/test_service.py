@@ -16,7 +16,7 @@ from collectors.outbox import Outbox
 from collectors.poll import Fitted
 from collectors.restraint import PATIENCE
 from collectors.rounds import Turn
-from collectors.service import AGAIN, REFIT_MS, SOURCE, Collector, _Known
+from collectors.service import AGAIN, REFIT_MS, SOURCE, Collector
 from collectors.simulator import instance
 from collectors.simulator.city import plan as plan_of
 from collectors.simulator.describe import records
@@ -26,6 +26,7 @@ from collectors.simulator.objects import build as objects
 from collectors.simulator.udp import Responder
 from collectors.simulator.world import World
 from collectors.snmp.ask import Answer, Failure
+from collectors.standing import Known, Token
 from inventory import sql
 from inventory.city import city_of
 from inventory.model import Device
@@ -211,7 +212,7 @@ def test_how_a_device_is_laid_out_is_asked_again_and_tables_are_not_forgotten(ci
 
     service._read_register(clock.SYSTEM.now_ms())
     slot = clock.SYSTEM.now_ms() // 1000 * 1000
-    service._known[olt.id] = _Known(fitted=whole, fitted_ms=slot)
+    service._known[olt.id] = Known(fitted=whole, fitted_ms=slot)
     assert not service._job(Turn(slot, olt.id, slot), service._roll.asked[olt.id]).token.layout
     assert service._job(Turn(slot, olt.id, slot + REFIT_MS), service._roll.asked[olt.id]).token.layout
 
@@ -227,7 +228,7 @@ def test_a_device_that_says_it_is_busy_is_asked_gently_and_its_word_is_on_record
         service._roll.asked[olt.id],
         poll.fit(service._profiles, service_profile(settings, olt.id), nothing()),
     )
-    known = service._known[olt.id] = _Known(fitted=whole, fitted_ms=slot)
+    known = service._known[olt.id] = Known(fitted=whole, fitted_ms=slot)
     known.restraint.cpu, known.restraint.used = 100.0, {"dear": PATIENCE, "heavy": PATIENCE - 1}
     monkeypatch.setattr(poll, "due_costs", lambda *_: frozenset({"cheap", "dear", "heavy"}))
 
@@ -257,6 +258,84 @@ def test_a_silence_is_doubted_whatever_icmp_says(city, reason):
 
     assert service._poll_of(Answer(token=job.token, failed=Failure(reason), sent=3)) is None
     assert [each.token.again for each in sent] == [1]
+
+
+@pytest.fixture
+def pulsed(city):
+    """A service whose first device answered its last poll, the jobs that it sends, and what a pulse of it brings."""
+    settings, plan, _ = city
+    service, sent, device = Collector(settings), [], plan.agents[0].id
+    service._read_register(clock.SYSTEM.now_ms())
+    service._engine = SimpleNamespace(submit=lambda jobs, _: sent.extend(jobs))
+    service._known[device] = Known()
+    service._known[device].restraint.answered = True
+    at = clock.SYSTEM.now_ms() // 1000 * 1000 + 500
+
+    def due(turn):
+        service._rounds.due = lambda _: ([turn], [])
+        service._ask(turn.due_ms)
+        return sent.pop().token if sent else None
+
+    def silent(token):
+        return service._poll_of(Answer(token=token, failed=Failure(Reason.NO_ANSWER), sent=3, at_ms=at))
+
+    return SimpleNamespace(
+        service=service,
+        sent=sent,
+        known=service._known[device],
+        silent=silent,
+        due=due,
+        pulse=Turn(at, device, at, pulse=True),
+    )
+
+
+def test_a_pulse_that_is_answered_leaves_nothing_but_its_cost_for_the_next_poll(pulsed):
+    token = pulsed.due(pulsed.pulse)
+    assert pulsed.service._poll_of(Answer(token=token, sent=1, raw=(b"reply",), at_ms=pulsed.pulse.due_ms)) is None
+
+    made = pulsed.service._poll_of(
+        Answer(token=token._replace(pulse=False, slot_ms=0, again=AGAIN), failed=Failure(Reason.NO_ANSWER), sent=3)
+    )
+    (row,) = made.rows
+    assert (row.values["poll.datagrams"], row.values["poll.octets"]) == (4, 5)
+
+
+def test_a_pulse_counts_as_silent_after_as_many_doubts_as_a_slot_and_the_device_is_hurried(pulsed):
+    token, hurried = pulsed.due(pulsed.pulse), []
+    pulsed.service._hurry = lambda device, _: hurried.append(device)
+    for again in range(1, AGAIN + 1):
+        assert pulsed.silent(token) is None
+        token = pulsed.sent.pop().token
+        assert token.again == again
+    made = pulsed.silent(token)
+
+    assert (made.outcome, made.slot_ms) == ("no_answer", pulsed.pulse.slot_ms)
+    assert made.rows[0].values["poll.datagrams"] == 3 * (AGAIN + 1)
+    assert hurried == [pulsed.pulse.device]
+    assert pulsed.due(pulsed.pulse) is None  # not again before a poll was answered
+    assert pulsed.known.restraint.answered is True  # the next slot is doubted as ever
+
+
+def test_an_undoubted_silence_between_slots_takes_no_doubt_away_from_the_next_slot(pulsed):
+    at = pulsed.pulse.slot_ms
+    made = pulsed.service._poll_of(
+        Answer(token=Token(pulsed.pulse.device, at, None), failed=Failure(Reason.NO_ANSWER), sent=3, at_ms=at)
+    )
+
+    assert made.outcome == "no_answer"
+    assert pulsed.known.restraint.answered is True
+
+
+def test_who_is_silent_halted_or_just_being_polled_is_not_pulsed(pulsed):
+    slot = pulsed.pulse.slot_ms - 500
+    assert pulsed.due(Turn(slot, pulsed.pulse.device, slot)) is not None
+    assert pulsed.due(pulsed.pulse) is None  # a poll is under way
+    token = Token(pulsed.pulse.device, pulsed.pulse.slot_ms, None, pulse=True, again=AGAIN)
+    assert pulsed.silent(token) is None  # whose answer tells
+    pulsed.known.polling = 0
+    assert pulsed.due(pulsed.pulse) is not None
+    pulsed.service._halts.now = lambda: SimpleNamespace(device=lambda *_: True)
+    assert pulsed.due(pulsed.pulse) is None
 
 
 @pytest.mark.parametrize(("room", "outcome"), [(True, "poller_late"), (False, "no_answer")])

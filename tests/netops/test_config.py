@@ -40,6 +40,8 @@ def test_a_secret_never_prints(tmp_path):
         ("[store]\nkind = 'influx'\n", "did you mean 'influxdb'?"),
         ("[collect\n", "not valid TOML"),
         ("[collect]\ninterval_s = 0\n", "at least 1 second"),
+        ("[collect]\nhurry_s = -1\n", "seconds, or 0 for never"),
+        ("[collect]\npulse_s = -1\n", "seconds, or 0 for never"),
         ("[web]\ntls_key = [1]\n", "expects Path"),
         ("[web]\nport = 65536\n", "'web.port' is 65536; expected 0 (any that is free) to 65535"),
         ("[portal.listen]\nport = -1\n", "'portal.listen.port' is -1"),
