@@ -1,6 +1,6 @@
 """One poller, one core, 10,000 devices every 60 s, 20 scalars and a table of 32 rows x 10 columns each, 30 % dead.
 
-    .venv/bin/python benchmarks/snmp/scale.py [--devices 10000] [--dead 30] [--interval 60] [--minutes 4] [--json FILE]
+    .venv/bin/python benchmarks/snmp/scale.py [--devices 10000] [--dead 30] [--interval 60] [--pulse 15] [--minutes 4]
 
 The whole collecting service in a process of its own, bound to one core: register, schedule, engine, decoding, spool
 with fsync. The devices are addresses of loopback behind the C responder (which takes the other core); the dead ones
@@ -100,6 +100,9 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=10_000)
     parser.add_argument("--dead", type=int, default=30, help="percent")
     parser.add_argument("--interval", type=int, default=60)
+    parser.add_argument(
+        "--pulse", type=int, default=config.Collect().pulse_s, help="seconds between two pulses; 0: none"
+    )
     parser.add_argument("--minutes", type=float, default=4)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--poll", type=Path, help=argparse.SUPPRESS)
@@ -143,11 +146,13 @@ def found(place: Path, args: argparse.Namespace, port: int, silent: int) -> None
 
 def settings_of(place: Path, args: argparse.Namespace) -> config.Settings:
     words = [f"data.dir={place}", "city.rehearsal=true", f"collect.interval_s={args.interval}"]
+    words.append(f"collect.pulse_s={args.pulse}")
     return config.load(None, environ={}, overrides=[*words, "credentials.load.community=plain:public"])
 
 
 def measured(place: Path, args: argparse.Namespace) -> dict[str, object]:
     words = [sys.executable, __file__, "--poll", str(place), "--interval", str(args.interval)]
+    words += ["--pulse", str(args.pulse)]
     words += ["--minutes", str(args.minutes)]
     child = subprocess.Popen(words)
     marks: list[tuple[float, float]] = []
@@ -164,7 +169,9 @@ def measured(place: Path, args: argparse.Namespace) -> dict[str, object]:
         time.sleep(0.5)
     warm = min(marks)[0] + 2 * args.interval
     steady = [mark for mark in marks if mark[0] >= warm]
-    polls = spooled(place)
+    everything = spooled(place)
+    polls = [each for each in everything if each[1] % (args.interval * 1000) == 0]
+    between = [each for each in everything if each[1] % (args.interval * 1000)]
     begun = min(slot for _, slot, *_ in polls) + 2 * args.interval * 1000
     last = max(slot for _, slot, *_ in polls)
     whole = [each for each in polls if begun <= each[1] < last]
@@ -177,6 +184,7 @@ def measured(place: Path, args: argparse.Namespace) -> dict[str, object]:
         "polls": len(whole),
         "of": slots * args.devices,
         "outcomes": dict(Counter(each[2] for each in whole)),
+        "between_slots": dict(Counter(each[2] for each in between)),
         "values": sum(each[4] for each in whole),
         "lag_ms": {q: lags[min(len(lags) - 1, int(len(lags) * q / 1000))] for q in (500, 990, 999, 1000)}
         if lags
