@@ -8,10 +8,10 @@ from flask import Blueprint, abort, g, has_request_context, redirect, render_tem
 
 from dashboards import opened, register
 from dashboards.frame import bound, frame
-from dashboards.narrow import within
 from inventory import times
 from netops import amending, fail_open
 from netops.access import approvals, guard, offered, record, resets
+from netops.access.part import within
 from netops.access.staff import COMMAND_LINE
 from netops.errors import AccessError, UsageError
 from netops.web.language import gettext as _

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from dashboards import subjects
 from inventory.model import Contract
+from netops import children
 from netops.hourly import step_ms
 from netops.situation import ServiceNow, Situation, State
 
@@ -144,20 +144,9 @@ class City:
 
 def index(snapshot: Snapshot, contracts: Iterable[Spell] = ()) -> Index:
     """Return what is looked up by name or along the tree of devices; `contracts` are their versions in time."""
-    owners = {
-        (device.parent, subject): device.id
-        for device in snapshot.devices
-        if subjects.is_child(device)
-        for subject in subjects.told(device)[:1]
-    }
-    by_device: dict[str, list[str]] = {}
     by_site: dict[str, list[str]] = {}
     for service in snapshot.services:
         by_site.setdefault(service.site, []).append(service.id)
-        by_device.setdefault(service.device, []).append(service.id)
-        for subject in subjects.of_service(service):
-            if (owner := owners.get((service.device, subject))) is not None:
-                by_device.setdefault(owner, []).append(service.id)
     agreed: dict[str, list[tuple[int, int, int]]] = {}
     last: dict[str, Contract] = {}
     for spell in contracts:
@@ -166,16 +155,12 @@ def index(snapshot: Snapshot, contracts: Iterable[Spell] = ()) -> Index:
                 last[spell.record.id] = spell.record
             held = (spell.from_ms, spell.to_ms, step_ms(spell.record))
             agreed.setdefault(spell.record.id, []).append(held)
-    children: dict[str, list[str]] = {}
-    for device in snapshot.devices:
-        if device.parent:
-            children.setdefault(device.parent, []).append(device.id)
     return Index(
         snapshot=snapshot,
         haystack=tuple(_haystack(snapshot)),
-        by_device={device: tuple(services) for device, services in by_device.items()},
+        by_device=children.services(snapshot),
         by_site={site: tuple(services) for site, services in by_site.items()},
-        children={device: tuple(below) for device, below in children.items()},
+        children=children.devices(snapshot),
         agreed={contract: tuple(held) for contract, held in agreed.items()},
         contracts=last,
         entire=frozenset(snapshot.site),

@@ -11,6 +11,7 @@ from dashboards import audit, charts, courses, measured, months, probes, sites, 
 from dashboards.city import RANK
 from dashboards.frame import PAGE, bound, frame, paged, strip_label
 from dashboards.queries import decoder
+from netops import children
 from netops.access import guard
 from netops.clock import utc
 from netops.errors import NetopsError
@@ -67,7 +68,7 @@ def device(desk: Desk, device: str) -> str:
         carrier=city.snapshot.carrier.get(known.carrier),
         parent=city.snapshot.device.get(known.parent),
         **sites.below(city, device, most=PAGE),
-        is_child=subjects.is_child(known),
+        is_child=children.is_child(known),
         **(_day(desk, city, known, day) if wish is None else {}),
         **weeks.chosen(desk, wish, [each.service for each in services], day=day.name if day else ""),
         **paged(city, services, size=FEWER),
@@ -95,7 +96,7 @@ def service(desk: Desk, service: str) -> str:
     device = city.snapshot.device.get(known.device)
     own = city.snapshot.device.get(now.device) if now else None  # the child itself, where the register has it
     steps = courses.step(desk, city, known.device)
-    told = subjects.of_service(known) or (subjects.told(device) if device else ())
+    told = children.of_service(known) or (subjects.told(device) if device else ())
     seen = courses.read(desk, told, steps, asked_day(desk))
     return render_template(
         "dashboards/service.html",
@@ -192,7 +193,7 @@ def sample(desk: Desk, service: str) -> AnyResponse:
     if not 0 < start_ms < end_ms < LATEST_MS:
         abort(404)
     device = city.snapshot.device.get(known.device)
-    told = subjects.of_service(known) or (subjects.told(device) if device else ())
+    told = children.of_service(known) or (subjects.told(device) if device else ())
     steps = courses.step(desk, city, known.device)
     window = months.Span(name="", start_ms=start_ms, end_ms=end_ms)
     slots = courses.slots_of(desk, city, known, courses.read(desk, told, steps, window), steps=steps)

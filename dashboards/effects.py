@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from inventory.edits import overlaid
 from inventory.model import Device, Door, Service, Site
+from netops import children
 from netops.sla.sold import fits
 from netops.web.language import mark
 
@@ -95,16 +96,7 @@ def touched(index: Index, wanted: Iterable[Edit]) -> set[str]:
 
 def below(index: Index, device: str) -> set[str]:
     """Return the services of a device and of every device below it."""
-    found: set[str] = set()
-    seen: set[str] = set()
-    todo = [device]
-    while todo:
-        name = todo.pop()
-        if name not in seen:
-            seen.add(name)
-            found |= set(index.by_device.get(name, ()))
-            todo += index.children.get(name, ())
-    return found
+    return {each for name in children.below([device], index.children) for each in index.by_device.get(name, ())}
 
 
 def _owed(contract: Contract, before: Snapshot, after: Snapshot, hit: set[str]) -> Owed:

@@ -14,6 +14,7 @@ from flask import Blueprint, abort, render_template
 from dashboards import courses, devices, narrow, subjects, timeline, words
 from dashboards.charts import UNKNOWN, UP
 from dashboards.frame import bound, frame
+from netops import children
 from netops.access import guard
 from netops.errors import NetopsError
 from netops.model import ANSWERED, Subject
@@ -87,7 +88,7 @@ def _itself(city: City, subject: Subject) -> Device | None:
     """Return the device of the register that a subject is or hangs on: a radio's access point."""
     names = set(subjects.starts(subject.id))
     for device in city.snapshot.devices:
-        if subjects.is_child(device) and subjects.identity(device) in names:
+        if children.is_child(device) and children.identity(device) in names:
             return device
     return None
 

@@ -11,6 +11,7 @@ from flask import Blueprint, abort, g, redirect, render_template, request, url_f
 from dashboards import tickets, words
 from dashboards.frame import bound, frame
 from netops.access import guard
+from netops.access.beyond import About
 from netops.alerts import book, people, telling, wording
 from netops.alerts.eyes import names
 from netops.alerts.policy import SEVERITIES
@@ -110,7 +111,9 @@ def incident(desk: Desk, name: str, error: str = "") -> str:
 
 def take_on(desk: Desk, name: str) -> Response:
     """Take it on in one's own name."""
-    _living(desk, name)
+    one = _living(desk, name)
+    if desk.queries.beyond(About(name=name, root=one.root)):
+        abort(403)
     said = people.taken(
         name,
         by=g.person.account,
@@ -125,8 +128,9 @@ def take_on(desk: Desk, name: str) -> Response:
 def mute(desk: Desk, name: str) -> Response | tuple[str, int]:
     """Have nobody told of its root for a while."""
     one, now = _living(desk, name), desk.clock.now_ms()
-    if one.members != _whole(desk, name).members:
-        abort(403)  # the mute would be of what lies beyond the scope as well
+    is_part = one.members != _whole(desk, name).members
+    if is_part or desk.queries.beyond(About(name=name, root=one.root, entire=True)):
+        abort(403)  # the mute would be of what lies beyond the scope as well, now or when the root takes it down
     try:
         hours = next((n for n, _label in MUTES if str(n) == request.form.get("hours", "")), 0)
         said = people.muted(

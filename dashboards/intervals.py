@@ -11,6 +11,7 @@ from dashboards import charts, courses, disputes, figures, held, months, probes,
 from dashboards.devices import DAY_MS, LATEST_MS, kept
 from dashboards.frame import frame
 from dashboards.reckoning import reason
+from netops import children
 from netops.access.record import ledger_path
 from netops.errors import NetopsError
 from netops.journal import HOUR_MS
@@ -154,7 +155,7 @@ def _states(
 ) -> list[Sample]:
     """Return what each poll said of the service's state."""
     device = city.snapshot.device.get(service.device)
-    told = subjects.of_service(service) or (subjects.told(device) if device else ())
+    told = children.of_service(service) or (subjects.told(device) if device else ())
     steps = courses.step(desk, city, service.device)
     span = months.Span(name="", start_ms=window[0], end_ms=window[1])
     seen = courses.read(desk, told, steps, span)
@@ -196,7 +197,7 @@ def _subjects(desk: Desk, service: Service, stream: Stream) -> list[Subject]:
     if stream.probed:
         return [each.subject for each in probes.paths(desk) if each.texts.get("probe.service") == service.id]
     device = desk.queries.city().snapshot.device.get(service.device)
-    return list(subjects.of_service(service) or (subjects.told(device) if device else ()))
+    return list(children.of_service(service) or (subjects.told(device) if device else ()))
 
 
 def _value(subject: Subject, each: Reading, inside: tuple[int, int]) -> Sample:

@@ -9,7 +9,8 @@ import math
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from dashboards import subjects, words
+from dashboards import words
+from netops import children
 from netops.errors import NetopsError
 from netops.metrics import optics
 from netops.model import Quality, Subject
@@ -53,7 +54,7 @@ def of_site(desk: Desk, city: City, site: str) -> dict[str, Any]:
 
 def clients(desk: Desk, city: City, services: Iterable[Service]) -> dict[str, Any] | None:
     """Return the mean number of clients of each access point in each of the last 24 hours; None where nobody told."""
-    found = [(each, subject) for each in services if each.role == "ap" for subject in subjects.of_service(each)[:1]]
+    found = [(each, subject) for each in services if each.role == "ap" for subject in children.of_service(each)[:1]]
     groups = {subject: each.id for each, subject in found[:ASKED]}
     if not groups:
         return None
@@ -149,7 +150,7 @@ def _names(city: City, found: Iterable[tuple[Service, Subject]]) -> Mapping[str,
     for service, subject in found:
         now = city.now.get(service.id)
         device = city.snapshot.device.get(now.device) if now is not None else None
-        own = device is not None and subjects.is_child(device)
+        own = device is not None and children.is_child(device)
         names[service.id] = (device.name or device.id) if own and device is not None else subject.id.partition(":")[2]
     return names
 

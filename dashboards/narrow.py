@@ -11,17 +11,14 @@ from typing import TYPE_CHECKING
 
 from dashboards import subjects, words
 from dashboards.city import Index, index
-from netops.sla.sold import fits
+from netops import children
+from netops.access.part import part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from inventory.model import Contract, Device, Service, Site
     from inventory.snapshot import Snapshot
     from netops.access.scope import Scope
     from netops.model import Subject
 
-WIFI = "wifi"  # by what kind of service visitors come
 OF_VISITORS = frozenset({"site", "login"})  # kinds of rows in which the portal tells of a site
 
 
@@ -29,71 +26,16 @@ def narrowed(whole: Index, scope: Scope) -> Index:
     """Return what of the register lies in a scope, with what it hangs on: sites, subdistricts, carriers, parents."""
     if scope.whole:
         return whole
-    seen = _snapshot(whole.snapshot, scope)
-    made = index(seen)
-    known = {name: each for name, each in whole.contracts.items() if name in seen.contract or _was_seen(each, scope)}
-    agreed = {name: held for name, held in whole.agreed.items() if name in seen.contract}
+    seen = part(whole.snapshot, scope, whole.contracts.values())
+    made = index(seen.snapshot)
     return replace(
         made,
-        contracts=known,
-        agreed=agreed,
-        shared=_shared(whole, seen),
-        entire=_entire(whole, seen, scope),
-        visited=_visited(whole, seen, scope),
+        contracts={name: each for name, each in whole.contracts.items() if name in seen.contracts},
+        agreed={name: held for name, held in whole.agreed.items() if name in seen.snapshot.contract},
+        shared=seen.shared,
+        entire=seen.entire,
+        visited=seen.visited,
     )
-
-
-def _entire(whole: Index, seen: Snapshot, scope: Scope) -> frozenset[str]:
-    """Return the sites that lie in a scope with all that stands there: a change of one touches nothing of others."""
-    others = {each.site for each in whole.snapshot.devices if each.id not in seen.device}
-    others |= {each.site for each in whole.snapshot.services if each.id not in seen.service}
-    mine = {each.site for each in seen.services} | _places(whole.snapshot, scope)
-    return frozenset((mine & set(seen.site)) - others)
-
-
-def _visited(whole: Index, seen: Snapshot, scope: Scope) -> frozenset[str]:
-    """Return the sites whose visitors lie in a scope: those that it names by place, those whose WiFi all lies in it.
-
-    A visitor is known by the site, not by whose access point it was: where two sell WiFi neither sees the visits.
-    """
-    wifi = [each for each in whole.snapshot.services if each.kind == WIFI]
-    others = {each.site for each in wifi if each.id not in seen.service}
-    mine = {each.site for each in wifi if each.id in seen.service} | _places(whole.snapshot, scope)
-    return frozenset((mine & set(seen.site)) - others)
-
-
-def _places(whole: Snapshot, scope: Scope) -> set[str]:
-    """Return the sites that a scope of places alone names; a scope that names a carrier or contract names none."""
-    if scope.carrier or scope.contract:
-        return set()
-    return {each.id for each in whole.sites if is_place(each, scope)}
-
-
-def _shared(whole: Index, seen: Snapshot) -> frozenset[str]:
-    """Return the devices in sight that others hang on as well: the bytes that they send tell of both."""
-    out = {device for device, held in whole.by_device.items() if any(each not in seen.service for each in held)}
-    out |= {each.parent for each in whole.snapshot.services if each.id not in seen.service}
-    out |= {device for device, below in whole.children.items() if any(each not in seen.device for each in below)}
-    return frozenset(_with_parents(out, whole.snapshot) & set(seen.device))
-
-
-def within(terms: Mapping[str, object], held: Index, scope: Scope) -> bool:
-    """Whether a request is about what lies in a scope, and about nothing else: its contract, services and sites.
-
-    One about all services of a contract reaches beyond whoever sees a part of the places; one about the visitors of a
-    site beyond whoever sees a device there.
-    """
-    if scope.whole:
-        return True
-    seen = held.snapshot
-    services, sites, contract = terms.get("services"), terms.get("sites"), terms.get("contract")
-    if not contract and not sites:
-        return False
-    named = [each for each in services if each != "*"] if isinstance(services, list) else []
-    if contract and (contract not in seen.contract or (scope.of_places and not named)):
-        return False
-    inside = not isinstance(sites, list) or all(each in held.visited for each in sites)
-    return inside and all(each in seen.service for each in named)
 
 
 def tells(seen: Index, subject: Subject) -> bool:
@@ -105,13 +47,13 @@ def tells(seen: Index, subject: Subject) -> bool:
     names = set(subjects.starts(subject.id))
     if subject.kind in OF_VISITORS:
         return bool(names & seen.visited)
-    if any(names & {each.id for each in subjects.of_service(service)} for service in seen.snapshot.services):
+    if any(names & {each.id for each in children.of_service(service)} for service in seen.snapshot.services):
         return True
     known = seen.snapshot.device
     if any(name in known and name not in seen.shared for name in names):
         return True
     for each in seen.snapshot.devices:
-        is_own = subjects.is_child(each) and each.id not in seen.shared and subjects.identity(each) in names
+        is_own = children.is_child(each) and each.id not in seen.shared and children.identity(each) in names
         if is_own or subject in subjects.told(each):
             return True
     return False
@@ -123,103 +65,3 @@ def said(scope: Scope, seen: Snapshot) -> list[str]:
     carriers = [words.carrier(seen.carrier[name]) if name in seen.carrier else name for name in sorted(scope.carrier)]
     contracts = [(seen.contract[c].title or c) if c in seen.contract else c for c in sorted(scope.contract)]
     return [*areas, *carriers, *contracts, *sorted(scope.tag)]
-
-
-def _snapshot(whole: Snapshot, scope: Scope) -> Snapshot:
-    sellers = _sellers(whole)
-    services = tuple(each for each in whole.services if is_in(each, whole, scope, sellers))
-    sold = {name for each in services for name in sellers.get(each.id, ())}
-    contracts = tuple(each for each in whole.contracts if _is_seen(each, scope, sold))
-    devices = _devices(whole, scope, services)
-    places = {each.site for each in services} | {each.site for each in devices}
-    places |= _places(whole, scope)
-    sites = tuple(each for each in whole.sites if each.id in places)
-    areas = {each.area for each in sites} | scope.area
-    names = scope.carrier | {each.carrier for each in services} | {each.carrier for each in devices}
-    names |= {each.carrier for each in contracts}
-    held = {each.id for each in devices}
-    return replace(
-        whole,
-        areas=tuple(each for each in whole.areas if each.id in areas),
-        sites=sites,
-        carriers=tuple(each for each in whole.carriers if each.id in names),
-        contracts=contracts,
-        devices=devices,
-        services=services,
-        doors=tuple(each for each in whole.doors if each.device in held),
-    )
-
-
-def _sellers(whole: Snapshot) -> Mapping[str, set[str]]:
-    """Return by service which contracts sell it."""
-    made: dict[str, set[str]] = {}
-    for contract in whole.contracts:
-        for item in contract.items:
-            for service in whole.services:
-                if fits(contract, item, service, whole):
-                    made.setdefault(service.id, set()).add(contract.id)
-    return made
-
-
-def sellers(service: Service, seen: Snapshot) -> set[str]:
-    """Return the contracts that sell a service, as it is written here."""
-    return {c.id for c in seen.contracts for item in c.items if fits(c, item, service, seen)}
-
-
-def is_in(service: Service, whole: Snapshot, scope: Scope, sellers: Mapping[str, set[str]]) -> bool:
-    """Whether a service lies in the scope: of each kind that it names, one."""
-    return (
-        (not scope.carrier or service.carrier in scope.carrier)
-        and (not scope.contract or bool(scope.contract & sellers.get(service.id, set())))
-        and (not scope.area or whole.site[service.site].area in scope.area)
-        and (not scope.tag or bool(scope.tag & {*service.tags, *whole.site[service.site].tags}))
-    )
-
-
-def _is_seen(contract: Contract, scope: Scope, sold: set[str]) -> bool:
-    """Whether a contract lies in the scope: one that is named, or sells what lies in it, by a carrier that does."""
-    if scope.contract and contract.id not in scope.contract:
-        return False
-    if scope.carrier and contract.carrier not in scope.carrier:
-        return False
-    return contract.id in sold or not scope.of_places
-
-
-def _was_seen(contract: Contract, scope: Scope) -> bool:
-    """Whether a contract that is not in force now lies in the scope."""
-    named = (not scope.contract or contract.id in scope.contract) and (
-        not scope.carrier or contract.carrier in scope.carrier
-    )
-    return named and not scope.of_places
-
-
-def is_place(site: Site, scope: Scope) -> bool:
-    """Whether a site is one of the places that a scope names; of one that names none each is."""
-    return (not scope.area or site.area in scope.area) and (not scope.tag or bool(scope.tag & set(site.tags)))
-
-
-def _devices(whole: Snapshot, scope: Scope, services: tuple[Service, ...]) -> tuple[Device, ...]:
-    """Return the devices that provide the services, those they hang on, and in scopes of places those that stand there.
-
-    What hangs on a shared parent and lies outside is not among them; of the parent itself its state is seen.
-    """
-    held = {each.device for each in services} | {each.parent for each in services}
-    if not scope.contract:
-        held |= {
-            each.id
-            for each in whole.devices
-            if is_place(whole.site[each.site], scope) and (not scope.carrier or each.carrier in scope.carrier)
-        }
-    held = _with_parents(held, whole)
-    return tuple(each for each in whole.devices if each.id in held)
-
-
-def _with_parents(devices: set[str], whole: Snapshot) -> set[str]:
-    """Return devices with all that they hang on, up to the top."""
-    made, waiting = set(devices), list(devices)
-    while waiting:
-        known = whole.device.get(waiting.pop())
-        if known is not None and known.parent and known.parent not in made:
-            made.add(known.parent)
-            waiting.append(known.parent)
-    return made

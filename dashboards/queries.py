@@ -13,13 +13,14 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
 
-from dashboards import reach
 from dashboards.city import City, Index, index, join
 from dashboards.narrow import narrowed
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import raw
 from netops import situation as situations
+from netops.access import reach
+from netops.access.beyond import About, beyond
 from netops.access.record import ledger_path
 from netops.access.scope import EVERYTHING
 from netops.errors import NetopsError, StoreError
@@ -118,12 +119,17 @@ class Queries:
     def encloses(self, wanted: Sequence[Edit]) -> bool:
         """Whether edits of the register touch nothing that whoever asks may not look at."""
         scope = self._scope()
-        return scope.whole or reach.encloses(self._whole().index, self.city().index, scope, wanted)
+        return scope.whole or reach.encloses(self._whole().snapshot, self.city().index, scope, wanted)
 
     def lies(self, records: Sequence[Record]) -> bool:
         """Whether records, as they are written here, lie in what whoever asks may look at, and name nothing beyond."""
         scope = self._scope()
-        return scope.whole or reach.lies(self._whole().index, self.city().index, scope, records)
+        return scope.whole or reach.lies(self._whole().snapshot, self.city().index, scope, records)
+
+    def beyond(self, about: About) -> str:
+        """Return why whoever asks cannot state a word about this, in the core's words; empty where it lies within."""
+        scope = self._scope()
+        return "" if scope.whole else beyond(about, self._whole().snapshot, self.city().index, scope)
 
     def told(self, problems: Sequence[Problem]) -> list[Problem]:
         """Return what does not fit the register, to whoever has a scope without the names of what lies beyond it."""

@@ -13,12 +13,12 @@ from flask import Blueprint, abort, g, redirect, render_template, request, url_f
 from dashboards import effects, records
 from dashboards.frame import bound, frame
 from dashboards.proposals import findings
-from dashboards.reach import unseen
 from inventory import edits, times
 from inventory.errors import FilesError, InventoryError
 from inventory.model import noun as noun_of
 from netops import amending
 from netops.access import approvals, guard, record
+from netops.access.reach import unseen
 from netops.errors import AccessError, NetopsError, UsageError
 from netops.web.language import gettext as _
 from netops.web.language import mark

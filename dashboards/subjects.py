@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netops.children import CHILD, identity, is_child
 from netops.model import Subject
 from netops.sla.state import WATCHED, Place
 
 if TYPE_CHECKING:
-    from inventory.model import Device, Service
+    from inventory.model import Device
 
-CHILD = {"ap": "ap", "ont": "onu"}  # role → kind of the row in which the parent tells of it
 RADIOS = 4  # radios of an access point are asked for by number, from 0; no family has more
 
 
@@ -29,24 +29,6 @@ def told(device: Device) -> tuple[Subject, ...]:
         cells = [f"sn:{device.serial}"] if device.serial else [f"{device.id}/{number}" for number in (0, 1)]
         return (*(Subject("cell", name) for name in cells), own)
     return (own,)
-
-
-def is_child(device: Device) -> bool:
-    """Whether only its parent tells of it: an access point under a controller, an ONT under an OLT."""
-    return bool(device.parent and not device.address and device.role in CHILD and identity(device))
-
-
-def identity(device: Device) -> str:
-    """Return the name by which the parent knows it; empty when it has none."""
-    by_serial = f"sn:{device.serial}" if device.serial else ""
-    by_mac = f"mac:{device.mac}" if device.mac else ""
-    return by_serial or by_mac if device.role == "ont" else by_mac or by_serial
-
-
-def of_service(service: Service) -> tuple[Subject, ...]:
-    """Return the subject of a service that a device tells of; none when the service is the device itself."""
-    kind, _colon, name = service.subject.partition(":")
-    return (Subject(kind, name),) if service.subject else ()
 
 
 def place(device: Device) -> Place | None:

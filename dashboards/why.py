@@ -18,6 +18,7 @@ from dashboards.charts import DEGRADED, DOWN, UNKNOWN, UP
 from dashboards.frame import bound, frame
 from dashboards.logins import METRICS, SITE, Counts
 from dashboards.months import Span
+from netops import children
 from netops.clock import utc
 from netops.errors import NetopsError
 from netops.model import Subject
@@ -229,7 +230,7 @@ def _states(desk: Desk, city: City, services: Sequence[Service], window: Span) -
     for each in services[:MOST]:
         steps = courses.step(desk, city, each.device)
         device = city.snapshot.device.get(each.device)
-        told = subjects.of_service(each) or (subjects.told(device) if device else ())
+        told = children.of_service(each) or (subjects.told(device) if device else ())
         seen = courses.read(desk, told, steps, window)
         slots = courses.slots_of(desk, city, each, seen, steps=steps)
         inside = {slot.state for slot in slots if window.start_ms <= slot.slot_ms < window.end_ms}

@@ -13,6 +13,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from inventory.errors import InventoryError
 from inventory.model import Contract
 from inventory.register import Register
 from inventory.snapshot import snapshot
@@ -25,7 +26,7 @@ from netops.dispute import keys, silence
 from netops.dispute.terms import of_register
 from netops.drain import Drain
 from netops.ear import Ear
-from netops.errors import ConfigError, UsageError
+from netops.errors import AccessError, ConfigError, UsageError
 from netops.founding import signer
 from netops.hours import DAY_MS, SAMPLES_DAYS, Hours
 from netops.journal import Journal
@@ -120,6 +121,7 @@ class Core:
         self._admission.has_samples = self._hours.has_samples
         self._ear = Ear(settings, self._ledger)
         self._admission.breaks = self._ear.breaks
+        self._admission.register = self._register_now
         self._closing = Closing(
             settings,
             self._clock,
@@ -199,6 +201,14 @@ class Core:
 
     def _refuses(self, entries: Sequence[LedgerEntry]) -> list[str]:
         return self._admission.refuses(entries, now_ms=self._clock.now_ms())
+
+    def _register_now(self) -> tuple[Snapshot, Sequence[Contract]]:
+        """Return the register as it is at this moment: what was just applied may be asked about at once."""
+        with suppress(InventoryError):  # what was read last stands, and the job `register` says what is wrong
+            self._read_register()
+        if self._seen is None:
+            raise AccessError("the register was not read yet: what people with a scope stated waits in the spool")
+        return self._seen, self._contracts
 
     def _planned(self) -> list[Planned]:
         """Return the approved maintenance, as the ledger holds it."""

@@ -2,7 +2,8 @@
 
 The core asks here for each batch of a spool. What fails is refused with a reason: its bytes are isolated by the drain,
 and the refusal itself is sealed (`fact_refused`), so that nobody can say that a request was never made. The reader of a
-report applies the rules once more (`approvals.fold`); that the persons exist is known only here.
+report applies the rules once more (`approvals.fold`); that the persons exist, and what part of the city each may look
+at, is known only here.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from netops import facts
 from netops.access import approvals, corrections, disputes
+from netops.access.beyond import About, beyond
+from netops.access.part import part
 from netops.access.permissions import may
 from netops.access.standing import Standing, look, unfit
+from netops.alerts.people import LINK
 from netops.dispute.terms import nobody
 from netops.errors import AccessError, UsageError
 from netops.evidence import canonical
@@ -20,12 +24,17 @@ from netops.evidence.receipt import RECEIVED
 from netops.evidence.receipt import REFUSED as NOTE_REFUSED
 from netops.facts import Fact
 from netops.ledger import LedgerEntry
+from netops.sla import tickets
 from netops.speakers import HISTORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from inventory.model import Contract
+    from inventory.snapshot import Snapshot
     from netops.access.approvals import Approval
+    from netops.access.part import Part
+    from netops.access.scope import Scope
     from netops.dispute.listening import Breaks
     from netops.dispute.states import Cases
     from netops.dispute.terms import Lookup
@@ -33,7 +42,9 @@ if TYPE_CHECKING:
     from netops.ledger import Ledger
 
 APPROVALS = ("exclusion_claim", "approval_request", "approval_decision")
-KINDS = (*APPROVALS, *disputes.KINDS, corrections.KIND)
+TAKING = ("incident_taken", "alerts_muted", tickets.KIND)  # of incidents and of what is reported to carriers
+KINDS = (*APPROVALS, *disputes.KINDS, corrections.KIND, *TAKING)
+NAMES = ("request", "claim", "objection", "report", "incident", "ticket")  # the fields that say which one a word is of
 SOURCE = "refused"
 AHEAD_MS = 60_000  # how far a fact may lie ahead of the core's clock: both are of one machine
 WAIT_MS = 60_000  # for a request that lies in another spool than its decision
@@ -41,7 +52,11 @@ TERMS = approvals.ACTIONS["exclusion"].fields
 
 
 class _UnknownError(AccessError):
-    """The request of a decision is not here, or not yet."""
+    """What a word is about (the request of a decision, an incident, a ticket) is not here, or not yet."""
+
+
+def _unread() -> tuple[Snapshot, Sequence[Contract]]:
+    raise AccessError("the register was not read yet: what people with a scope stated waits in the spool")
 
 
 class Admission:
@@ -49,6 +64,7 @@ class Admission:
 
     `terms` are those of the contracts' disputes; the core sets them whenever it has read the register. `has_samples`
     knows of an hour whether it can be stated again, `breaks` when the core was not there to hear anybody, as of now.
+    `register` gives it as it is now, with the last version of every contract: scopes are held against it.
     """
 
     def __init__(self, ledger: Ledger, staff: str, *, terms: Lookup = nobody) -> None:
@@ -57,6 +73,8 @@ class Admission:
         self.terms = terms
         self.has_samples: Callable[[int], bool] = lambda _hour_ms: False
         self.breaks: Callable[[int], Breaks] = lambda _now_ms: ()
+        self.register: Callable[[], tuple[Snapshot, Sequence[Contract]]] = _unread
+        self._parts: dict[tuple[str, Scope], Part] = {}
         self._waiting: dict[tuple[str, int], int] = {}
 
     def refuses(self, entries: Sequence[LedgerEntry], *, now_ms: int) -> list[str]:
@@ -68,13 +86,15 @@ class Admission:
             return [""] * len(entries)
         held, claims = self._known()
         dispute = self._dispute(now_ms)
-        made, stated = [], []
+        made, stated, taken = [], [], list[Fact]()
         for entry in entries:
             known = self._said(entry)
             if known is None:
-                known = self._look(entry, held, claims, dispute, now_ms=now_ms)
+                known = self._look(entry, held, claims, dispute, taken, now_ms=now_ms)
                 if known:
                     stated.append(refusal(entry, known, now_ms=now_ms))
+                elif entry.fact.kind in TAKING:
+                    taken.append(entry.fact)
                 elif entry.fact.kind in APPROVALS:
                     held = _with(entry.fact, held, claims)
                 elif entry.fact.kind in {*disputes.KINDS, RECEIVED, NOTE_REFUSED}:
@@ -131,32 +151,87 @@ class Admission:
         held: Mapping[str, Approval],
         claims: Mapping[str, Mapping[str, Any]],
         dispute: disputes.Known,
+        taken: Sequence[Fact],
         *,
         now_ms: int,
     ) -> str:
-        mark = (entry.source, entry.sequence)
+        """Return why an entry is not sealed; `taken` are the facts of its batch, before it, that will be."""
+        mark, fact = (entry.source, entry.sequence), entry.fact
         try:
-            if entry.fact.kind in APPROVALS:
-                why = broken(entry.fact, held, claims, now_ms=now_ms)
-            elif entry.fact.kind == corrections.KIND:
-                why = early(entry.fact, now_ms=now_ms) or self._uncorrectable(entry.fact)
+            if fact.kind in APPROVALS:
+                why = broken(fact, held, claims, now_ms=now_ms)
+            elif fact.kind == corrections.KIND:
+                why = early(fact, now_ms=now_ms) or self._uncorrectable(fact)
+            elif fact.kind in TAKING:
+                why = early(fact, now_ms=now_ms)
             else:
-                known_ms = self._known_ms(entry.fact, now_ms)
-                why = early(entry.fact, now_ms=now_ms) or disputes.broken(
-                    entry.fact, dispute, self.terms, known_ms=known_ms
-                )
+                known_ms = self._known_ms(fact, now_ms)
+                why = early(fact, now_ms=now_ms) or disputes.broken(fact, dispute, self.terms, known_ms=known_ms)
+            if not why and not entry.source.startswith(f"{HISTORY}/"):  # the past of a rehearsal had no accounts
+                why = self._unheard(fact, held, dispute, taken)
         except _UnknownError as error:
             if now_ms - self._waiting.setdefault(mark, now_ms) < WAIT_MS:
                 raise
             why = str(error)
         self._waiting.pop(mark, None)
-        if why or entry.source.startswith(f"{HISTORY}/"):  # the past of a rehearsal had no accounts
-            return why
-        body: Mapping[str, Any] = entry.fact.body
-        if "note" in body:  # a carrier's word: by its key, which the rules asked for, not by an account
+        return why
+
+    def _unheard(self, fact: Fact, held: Mapping[str, Approval], dispute: disputes.Known, taken: Sequence[Fact]) -> str:
+        """Return why the account of a word does not allow it: shut, without the right, or of another part of the city.
+
+        Two words are no account's: a carrier's note stands by its key, which the rules asked for, and a message's link
+        names whom the message was for.
+        """
+        body: Mapping[str, Any] = fact.body
+        if "note" in body or (fact.kind == "incident_taken" and body["way"] == LINK):
             return ""
-        standing = look(self._staff, str(body["by"]), until_ms=entry.fact.at_ms)
-        return unfit(standing, entry.fact.at_ms, role=str(body.get("role", ""))) or _unable(entry.fact, standing)
+        standing = look(self._staff, str(body["by"]), until_ms=fact.at_ms)
+        why = unfit(standing, fact.at_ms, role=str(body.get("role", ""))) or _unable(fact, standing)
+        if why or standing is None or standing.scope.whole:
+            return why
+        whole, seen = self._part(standing.scope)
+        return beyond(self._about(fact, held, dispute, taken), whole, seen, standing.scope)
+
+    def _part(self, scope: Scope) -> tuple[Snapshot, Part]:
+        """Return the register as it is now, and what of it lies in a scope."""
+        whole, contracts = self.register()
+        mark = whole.digest, scope
+        if mark not in self._parts:
+            self._parts = {key: each for key, each in self._parts.items() if key[0] == whole.digest}
+            self._parts[mark] = part(whole, scope, contracts)
+        return whole, self._parts[mark]
+
+    def _about(self, fact: Fact, held: Mapping[str, Approval], dispute: disputes.Known, taken: Sequence[Fact]) -> About:
+        body: Any = fact.body
+        match fact.kind:
+            case "exclusion_claim":
+                return About(name=f"claim '{body['claim']}'", terms=body)
+            case "approval_request":
+                return About(name=f"request '{body['request']}'", terms=body["terms"])
+            case "approval_decision":
+                return About(name=f"request '{body['request']}'", terms=held[body["request"]].request.terms)
+            case "incident_taken":
+                begun = self._first("incident_begun", "incident", body["incident"])
+                return About(name=f"incident '{body['incident']}'", root=str(begun["root"]))
+            case "alerts_muted":
+                return About(name=f"the mute of '{body['root']}'", root=body["root"], entire=True)
+            case tickets.KIND:
+                begun = self._first(fact.kind, "ticket", body["ticket"], [*taken, fact])
+                return About(name=f"ticket '{body['ticket']}'", terms=_reported(begun, body))
+            case corrections.KIND:
+                (leaf,) = self._ledger.entries(int(body["corrects"]), int(body["corrects"]) + 1)
+                return About(name=f"leaf {body['corrects']}", contract=str(leaf.fact.body["contract"]))
+        case = dispute.cases.of(fact)
+        assert case is not None  # the rules say so
+        return About(name=f"the dispute over '{case.contract}'", contract=case.contract)
+
+    def _first(self, kind: str, field: str, name: str, taken: Sequence[Fact] = ()) -> Mapping[str, Any]:
+        """Return the body of the first fact of a kind that names this one: in the ledger, then in its batch."""
+        told = (*(leaf.fact for leaf in self._ledger.find(kind)), *(fact for fact in taken if fact.kind == kind))
+        found = next((fact.body for fact in told if fact.body[field] == name), None)
+        if found is None:
+            raise _UnknownError(f"there is no {field} '{name}'")
+        return found
 
 
 def broken(fact: Fact, held: Mapping[str, Approval], claims: Mapping[str, Mapping[str, Any]], *, now_ms: int) -> str:
@@ -213,7 +288,9 @@ def _terms(action: str, terms: Mapping[str, JSON]) -> str:
 def _unable(fact: Fact, standing: Standing | None) -> str:
     """Return why the account's own role does not allow this; requests and decisions name the role themselves too."""
     role = standing.role if standing is not None else ""
-    if fact.kind in disputes.KINDS or fact.kind == corrections.KIND:
+    if fact.kind in TAKING:
+        able = may(role, "incident.take")
+    elif fact.kind in disputes.KINDS or fact.kind == corrections.KIND:
         able = role in disputes.ROLES
     elif fact.kind == "exclusion_claim":
         able = role in approvals.ACTIONS["exclusion"].asks
@@ -229,6 +306,12 @@ def _with(fact: Fact, held: dict[str, Approval], claims: dict[str, Mapping[str, 
     if fact.kind == "exclusion_claim":
         claims.setdefault(str(fact.body["claim"]), fact.body)
     return approvals.fold([(fact, True)], onto=held)
+
+
+def _reported(begun: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a ticket was reported on; nothing where a step is of another contract than its ticket."""
+    same = begun["contract"] == step["contract"]
+    return {"contract": begun["contract"], "services": list(begun.get("services", ()))} if same else {}
 
 
 def number(entry: LedgerEntry) -> int:
@@ -249,7 +332,9 @@ def refusal(entry: LedgerEntry, why: str, *, now_ms: int) -> LedgerEntry:
     }
     if "note" in told:  # what a carrier holds in its hands: it finds its refusal by it
         body["note_digest"] = canonical.digest(told["note"].encode())
-    named = next((told[key] for key in ("request", "claim", "objection", "report") if key in told), None)
+    named = next(
+        (told[key] for key in ("request", "claim", "objection", "report", "incident", "ticket") if key in told), None
+    )
     if named is not None:
         body["request"] = named
     contract = told.get("contract", told.get("terms", {}).get("contract"))

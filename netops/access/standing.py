@@ -1,6 +1,7 @@
 """What `staff.db` says of a person at an instant: whether the account was open, in which role, and logged in.
 
-Read-only, for the core: a spool may say anything of who asked and decided, the accounts know better.
+Read-only, for the core: a spool may say anything of who asked and decided, the accounts know better. Role and scope are
+those of now: a change counts for what was stated before it and is not sealed yet, too.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ import sqlalchemy as sa
 
 from inventory.errors import InventoryError
 from inventory.sql import Database
+from netops.access import scope as scopes
+from netops.access.scope import EVERYTHING
 from netops.access.sessions import ABSOLUTE_MS
 from netops.access.tables import ACCOUNT, EVENT
 from netops.errors import AccessError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from netops.access.scope import Scope
 
 EVENTS = 200  # the newest before the instant; what is refused, which others can bring about, is not among them
 REFUSED = ("login refused", "password accepted", "code refused", "passkey refused")
@@ -32,6 +37,7 @@ class Standing:
     created_ms: int
     disabled_ms: int | None
     events: Sequence[tuple[int, str]] = ()
+    scope: Scope = EVERYTHING
 
 
 def unfit(standing: Standing | None, at_ms: int, *, role: str = "") -> str:
@@ -70,5 +76,10 @@ def look(url: str, name: str, *, until_ms: int) -> Standing | None:
     if row is None:
         return None
     return Standing(
-        name=name, role=row.role, created_ms=row.created_ms, disabled_ms=row.disabled_ms, events=tuple(events)
+        name=name,
+        role=row.role,
+        created_ms=row.created_ms,
+        disabled_ms=row.disabled_ms,
+        events=tuple(events),
+        scope=scopes.read(row.scope),
     )

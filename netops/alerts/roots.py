@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from netops import children
 from netops.alerts.signs import CONTRACT, DEVICE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
+    from inventory.snapshot import Snapshot
     from netops.alerts.policy import Rule
     from netops.alerts.signs import Seen
 
@@ -69,3 +71,22 @@ def highest(device: str, parents: Mapping[str, str], silent: AbstractSet[str]) -
             return found
         found = above
     return found
+
+
+def services(root: str, seen: Snapshot) -> frozenset[str]:
+    """Return the services that hang on a root; none of what is no part of the network (`monitor`, a contract, `*`)."""
+    noun, _colon, name = root.partition(":")
+    if noun == "service":
+        return frozenset({name} & seen.service.keys())
+    if noun == "device":
+        devices, provided = children.below([name], children.devices(seen)), children.services(seen)
+        told = {each for device in devices for each in provided.get(device, ())}
+        return frozenset(told | {each.id for each in seen.services if each.parent in devices})
+    if noun != "carrier":
+        return frozenset()
+    carrier, kind, area = (*name.split("/", 2), "", "")[:3]
+    return frozenset(
+        each.id
+        for each in seen.services
+        if each.carrier == carrier and kind in ("", each.kind) and area in ("", seen.site[each.site].area)
+    )

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 
-from dashboards import reach
 from dashboards.city import index
 from dashboards.narrow import narrowed
 from dashboards.queries import Queries
@@ -19,7 +18,7 @@ from inventory.edits import Edit
 from inventory.errors import Problem
 from inventory.model import Device, Door, Service, Site, noun
 from netops import amending, facts, proposals, spool
-from netops.access import record
+from netops.access import reach, record
 from netops.access.scope import EVERYTHING, parse
 from netops.ledger import Ledger, LedgerEntry
 
@@ -44,7 +43,7 @@ def whole(site):
 
 
 def verdict(whole, scope, *wanted):
-    return reach.encloses(whole, narrowed(whole, scope), scope, wanted)
+    return reach.encloses(whole.snapshot, narrowed(whole, scope), scope, wanted)
 
 
 def changed(whole, of, name, /, **fields):

@@ -10,17 +10,17 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dashboards.narrow import is_in, is_place, sellers
 from inventory.errors import Problem
 from inventory.model import Device, Door, Service, Site, noun
+from netops.access.part import is_in, is_place, sellers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from dashboards.city import Index
     from inventory.edits import Edit
     from inventory.model import Record
     from inventory.snapshot import Snapshot
+    from netops.access.part import Seen
     from netops.access.scope import Scope
 
 QUOTED = re.compile(r"'([^']*)'")
@@ -28,7 +28,7 @@ BEYOND = "does not fit what lies beyond your part of the city"
 ELSEWHERE = "ask somebody who sees the whole city"
 
 
-def encloses(whole: Index, seen: Index, scope: Scope, wanted: Sequence[Edit]) -> bool:
+def encloses(whole: Snapshot, seen: Seen, scope: Scope, wanted: Sequence[Edit]) -> bool:
     """Whether edits touch nothing beyond a scope: neither as it is now nor as they want it."""
     if scope.whole:
         return True
@@ -36,13 +36,13 @@ def encloses(whole: Index, seen: Index, scope: Scope, wanted: Sequence[Edit]) ->
     return all(_is_ours(whole, seen, each) for each in wanted) and lies(whole, seen, scope, after)
 
 
-def lies(whole: Index, seen: Index, scope: Scope, records: Sequence[Record]) -> bool:
+def lies(whole: Snapshot, seen: Seen, scope: Scope, records: Sequence[Record]) -> bool:
     """Whether records, as they are written here, lie in a scope and name nothing beyond it."""
     if scope.whole:
         return True
     sites = {each.id: each for each in records if isinstance(each, Site)}
-    kept = (each for each in whole.snapshot.sites if each.id not in sites)
-    after = replace(whole.snapshot, sites=(*kept, *sites.values())) if sites else whole.snapshot
+    kept = (each for each in whole.sites if each.id not in sites)
+    after = replace(whole, sites=(*kept, *sites.values())) if sites else whole
     beside = {(noun(each), each.id) for each in records}
     return not any(unseen(seen.snapshot, each, beside) for each in records) and all(
         _would_be_in(each, after, seen, scope) for each in records
@@ -71,24 +71,24 @@ def told(problems: Iterable[Problem], whole: Snapshot, seen: Snapshot) -> list[P
 NOUNS = ("site", "device", "service", "door", "carrier", "area", "contract")
 
 
-def _is_ours(whole: Index, seen: Index, edit: Edit) -> bool:
+def _is_ours(whole: Snapshot, seen: Seen, edit: Edit) -> bool:
     """Whether what holds now of an edited record lies in sight with all that hangs on it; so does what is to be."""
-    if edit.id not in getattr(whole.snapshot, edit.noun):
+    if edit.id not in getattr(whole, edit.noun):
         return True
     if edit.noun == "site":
         return edit.id in seen.entire
     if edit.noun == "service":
         return edit.id in seen.snapshot.service
-    device = edit.id if edit.noun == "device" else whole.snapshot.door[edit.id].device
+    device = edit.id if edit.noun == "device" else whole.door[edit.id].device
     return device in seen.snapshot.device and device not in seen.shared
 
 
-def _would_be_in(record: Record, after: Snapshot, seen: Index, scope: Scope) -> bool:
+def _would_be_in(record: Record, after: Snapshot, seen: Seen, scope: Scope) -> bool:
     """Whether a record would lie in a scope; `after` is the register with the sites that are to be."""
     if isinstance(record, Service):
         return is_in(record, after, scope, {record.id: sellers(record, after)} if scope.contract else {})
     if isinstance(record, Site):
-        if there := [seen.snapshot.service[each] for each in seen.by_site.get(record.id, ())]:
+        if there := [each for each in seen.snapshot.services if each.site == record.id]:
             return all(_would_be_in(each, after, seen, scope) for each in there)
         return not (scope.carrier or scope.contract) and is_place(record, scope)
     if isinstance(record, Device):
