@@ -20,10 +20,9 @@ from netops.model import ANSWERED, Poll, Row, Subject
 from netops.report import issue
 from netops.sla import calendar
 from netops.spool import Spool
+from tests.netops.core.pieces import HOUR, START, Clock, Idle, M
 from tests.netops.instances import founded
 
-HOUR, M = 3_600_000, 60_000
-START = 1_790_784_000_000  # October begins in Shanghai
 ONU = Subject("onu", "sn:HWTC00000001")
 RULES = Rules(check_every_s=60, max_unknown_ratio="1")
 PROMISED = (
@@ -31,29 +30,6 @@ PROMISED = (
     ("delay", "probe.rtt.p95", "20", "95", {"quorum": 2, "vantages": 2}),
     ("reached", "probe.reached", "1", "95", {}),
 )
-
-
-class Clock:
-    def __init__(self):
-        self.at_ms = START + 31 * M
-
-    def now_ms(self):
-        return self.at_ms
-
-    def monotonic(self):
-        return time.monotonic()
-
-
-class Idle:
-    """A scheduler that leaves the jobs to the test."""
-
-    def __init__(self, *_, **__):
-        self.failures = {}
-
-    def start(self):
-        pass
-
-    stop = start
 
 
 def city():
