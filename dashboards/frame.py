@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, request
 
-from dashboards import charts, opened, terms, words
+from dashboards import charts, inside, opened, terms, words
 from netops.sla.state import WATCHED
 from netops.web import forms, polling
 from netops.web.language import current
@@ -57,6 +57,7 @@ def frame(desk: Desk, city: City) -> dict[str, Any]:
         "words": words,
         "terms": terms,
         "charts": charts,
+        "staff": lambda name: inside.staff(name, _("市方人员")),
         "now_ms": desk.clock.now_ms(),
     }
 

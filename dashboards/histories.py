@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, render_template, request, url_for
 
-from dashboards import records
+from dashboards import inside, records
 from dashboards.frame import bound, frame
 from inventory import edits
 from inventory.reading import flat
@@ -27,7 +27,7 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
 
 def record(desk: Desk, noun: str, name: str) -> str:
     """Show the versions of a record, the newest first, and the difference of two: those chosen, or the last two."""
-    if noun not in records.NOUNS:
+    if noun not in inside.nouns(records.NOUNS):
         abort(404)
     with desk.queries.register() as register:
         told = register.history(noun, name)
@@ -48,6 +48,7 @@ def record(desk: Desk, noun: str, name: str) -> str:
         rows=rows[::-1],
         more=len(told) - len(rows),
         elsewhere=every - len(told),
+        hidden=not inside.is_seen(),
         holds=any(_believed(each) and each.valid_from <= now_ms < each.valid_to for each in told),
         values=_values(noun, told[-1]),
         first=first,
@@ -71,12 +72,13 @@ def _chosen(count: int) -> tuple[int, int]:
 
 def _values(noun: str, told: Told) -> list[tuple[str, str]]:
     cells = edits.cells(told.record)
-    return [(_(records.FIELDS[name]), cells[name]) for name in flat.READERS[noun][1] if cells[name]]
+    shown = (name for name in flat.READERS[noun][1] if name not in inside.hidden(noun))
+    return [(_(records.FIELDS[name]), cells[name]) for name in shown if cells[name]]
 
 
 def _diff(noun: str, first: Told, second: Told) -> list[tuple[str, str, str, bool]]:
     change = edits.Edit(noun=noun, id=first.record.id, before="", after=second.record)
-    return [row for row in records.diff(change, first.record) if row[3]]
+    return [row for row in records.diff(change, first.record, hidden=inside.hidden(noun)) if row[3]]
 
 
 def _page_of(noun: str, name: str, *, held: bool) -> str:

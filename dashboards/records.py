@@ -14,7 +14,7 @@ from netops.web.language import gettext as _
 from netops.web.language import mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from dashboards.city import City
     from inventory.errors import Problem
@@ -128,11 +128,15 @@ def at_fields(noun: str, problems: Iterable[Problem]) -> dict[str, str]:
     return {name: " · ".join(said) for name, said in found.items()}
 
 
-def diff(edit: edits.Edit, before: Record | None) -> list[tuple[str, str, str, bool]]:
-    """Return (field in words, before, after, differs) of an edit; of an added or ended record one side is empty."""
+def diff(edit: edits.Edit, before: Record | None, *, hidden: Container[str] = ()) -> list[tuple[str, str, str, bool]]:
+    """Return (field in words, before, after, differs) of an edit, without the `hidden` fields.
+
+    Of an added or ended record one side is empty.
+    """
     old = edits.cells(before) if before is not None else {}
     new = edits.cells(edit.after) if edit.after is not None else {}
-    names = [name for name in flat.READERS[edit.noun][1] if old.get(name) or new.get(name)]
+    told = (name for name in flat.READERS[edit.noun][1] if name not in hidden)
+    names = [name for name in told if old.get(name) or new.get(name)]
     return [
         (_(FIELDS[name]), old.get(name, ""), new.get(name, ""), old.get(name, "") != new.get(name, ""))
         for name in names

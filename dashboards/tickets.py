@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, g, redirect, render_template, request, url_for
 
-from dashboards import words
+from dashboards import inside, words
 from dashboards.frame import bound, frame
 from netops import tickets
 from netops.access import guard
@@ -78,6 +78,7 @@ def ticket(desk: Desk, name: str, error: str = "") -> str:
         next=tickets.FITS[held.state] if is_whole else (),
         outcomes=[(name, _(label)) for name, label in OUTCOMES.items()],
         form=request.form,
+        remark=inside.remark,
         error=error,
     )
 

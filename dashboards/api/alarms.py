@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import abort
 
 from dashboards import incidents as pages
+from dashboards import inside
 from dashboards import tickets as ticket_pages
 from dashboards.api import parameters, shapes
 from dashboards.api.network import by_id
@@ -56,7 +57,7 @@ def incident(_desk: Desk, each: Incident) -> shapes.Incident:
         opened=_instant(each.opened_ms),
         closed=_instant(each.closed_ms),
         flapping=each.flapping,
-        taken_by=each.taken_by,
+        taken_by=inside.staff(each.taken_by),
         taken=_instant(each.taken_ms),
         bad=len(each.bad),
     )
@@ -87,7 +88,13 @@ def whole(desk: Desk, asked: Asked) -> shapes.IncidentWhole:
 def ticket(desk: Desk, each: Standing) -> shapes.Ticket:
     """Show a ticket with every step."""
     steps = tuple(
-        shapes.Step(step=said.step, at=iso(said.at_ms), by=said.by, remark=said.remark, sealed=said.sealed)
+        shapes.Step(
+            step=said.step,
+            at=iso(said.at_ms),
+            by=inside.staff(said.by),
+            remark=inside.remark(said.step, said.remark),
+            sealed=said.sealed,
+        )
         for said in each.words
     )
     return shapes.Ticket(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import abort, url_for
 
-from dashboards import subjects, words
+from dashboards import inside, subjects, words
 from dashboards.api import parameters, shapes
 from dashboards.api.operation import Many, One, Operation
 from dashboards.city import GROUPS, find, sums, troubles
@@ -125,7 +125,7 @@ def device(desk: Desk, each: Device) -> shapes.Device:
         area=where.area if where else "",
         carrier=each.carrier,
         role=each.role,
-        profile=each.profile,
+        profile=each.profile if inside.is_seen() else "",
         address=each.address,
         mac=each.mac,
         serial=each.serial,

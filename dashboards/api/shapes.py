@@ -110,7 +110,7 @@ class Device:
     area: str
     carrier: str
     role: str
-    profile: str
+    profile: str  # empty to a carrier: how a device is asked is the city's
     address: str
     mac: str
     serial: str
@@ -487,7 +487,7 @@ class Incident:
     opened: Instant | None
     closed: Instant | None
     flapping: bool
-    taken_by: str
+    taken_by: str  # `city` to a carrier: which of the staff is the city's
     taken: Instant | None
     bad: int  # members that are not well
 

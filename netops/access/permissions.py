@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PUBLIC = "public"  # everybody, logged in or not
 SELF = "self"  # whoever is logged in, for what is their own
 
-_SEE = frozenset({"network.see", "contract.see"})
+_SEE = frozenset({"network.see", "contract.see", "inside.see"})
 
 ROLES: dict[str, frozenset[str]] = {
     "viewer": _SEE,
@@ -30,12 +30,13 @@ ROLES: dict[str, frozenset[str]] = {
     # reads all evidence, writes nothing, sees no personal data
     "auditor": _SEE | {"raw.see", "report.take", "approval.see", "staff.see"},
     "privacy_officer": frozenset(
-        {"network.see", "approval.see", "approval.request", "approval.decide", "session.see", "person.disclose"}
+        {"network.see", "inside.see", "approval.see", "approval.request", "approval.decide"}
+        | {"session.see", "person.disclose"}
     ),
     # whom the city buys from: its own part alone (an account of it needs a scope)
-    "carrier": _SEE | {"report.take", "objection.hand_in"},
+    "carrier": (_SEE - {"inside.see"}) | {"report.take", "objection.hand_in"},
     "admin": frozenset(
-        {"network.see", "approval.see", "approval.request", "approval.decide", "staff.see", "staff.end"}
+        {"network.see", "inside.see", "approval.see", "approval.request", "approval.decide", "staff.see", "staff.end"}
     ),
 }
 
@@ -121,7 +122,7 @@ ROUTES: dict[str, str] = {
     "dashboards.maintain": "approval.request",
     "dashboards.decide": "approval.decide",
     "dashboards.withdraw": "approval.request",
-    "dashboards.register": "network.see",
+    "dashboards.register": "inside.see",
     "dashboards.record": "network.see",
     "dashboards.record_new": "approval.request",
     "dashboards.record_add": "approval.request",
@@ -130,7 +131,7 @@ ROUTES: dict[str, str] = {
     "dashboards.record_ask": "approval.request",
     "dashboards.record_request": "approval.see",
     "dashboards.record_again": "approval.request",
-    "dashboards.proposals": "network.see",
+    "dashboards.proposals": "inside.see",
     "dashboards.dismiss": "approval.request",
     "dashboards.incidents": "network.see",
     "dashboards.incident": "network.see",
