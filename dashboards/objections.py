@@ -16,9 +16,9 @@ from dashboards.frame import bound, frame
 from netops.access import guard
 from netops.clock import utc
 from netops.commands.dispute_words import Speaker
-from netops.dispute import about, papers, receipts, states
+from netops.dispute import about, attached, codes, deciding, papers, receipts, states
 from netops.dispute.attached import Shelf
-from netops.errors import UsageError
+from netops.errors import EvidenceError, UsageError
 from netops.evidence import canonical
 from netops.evidence.receipt import REFUSED, REFUSED_LATER
 from netops.report.words import WORDS, worded
@@ -108,7 +108,29 @@ def objection(desk: Desk, objection: str) -> str:
         fate=receipts.fate(receipts.read(desk.settings), digest) if digest else None,
         files=shelf.held(digest) if digest else (),
         lacking=shelf.lacking(digest, one.evidence) if digest else {},
+        shown=[each for each in shelf.held(attached.of_answer(one.id)) if each.digest == one.shows],
+        awaits=deciding.awaited(one),
+        told=_of_report(desk, case, one),
     )
+
+
+def _of_report(desk: Desk, case: Case, one: Objection) -> dict[str, Any]:
+    """Return what the newest report says of what an objection is about: its outage, its claim; and what it owes."""
+    found: dict[str, Any] = {"amount": case.last.amount, "currency": case.last.currency, "outage": (), "effects": ()}
+    try:
+        held_ = papers.kept(desk.settings, case.last.name)
+        target = codes.target(one.target)
+    except (EvidenceError, UsageError):
+        return found
+    if held_ is None:
+        return found
+    if target.kind == codes.INCIDENT:
+        end_ms = held_.told.outages.get(target.name, {}).get(target.start_ms)
+        found["outage"] = (target.name, target.start_ms, end_ms) if end_ms else ()
+    if target.kind == codes.CLAIM:
+        effects = sorted(held_.told.claims.get(target.name, ()))
+        found["effects"] = [worded(each, held.language()) for each in effects]
+    return found
 
 
 # ---- what lies in sight

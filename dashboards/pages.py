@@ -32,6 +32,7 @@ from dashboards import (
     proposals,
     refusals,
     register,
+    rulings,
     sessions,
     sites,
     staff,
@@ -71,6 +72,7 @@ TRANSLATIONS = Path(__file__).parent / "translations"
 BELOW_HOME = ("area", "site", "device", "element", "service", "reading", "nearest", "find")
 BELOW_MONTHS = ("month", "contract_month", "figure", "interval", "revisions")
 BELOW_DISPUTES = ("objection", "object_", "hand_in", "note", "note_attach")
+BELOW_RULINGS = ("answer", "answer_state", "rule", "rule_state")
 BELOW_REGISTER = (
     *("record", "record_new", "record_add", "record_edit", "record_change", "record_ask"),
     *("record_request", "record_again", "proposals", "dismiss"),
@@ -120,6 +122,13 @@ MENU = (
         group="contracts",
         order=29,
         under=frozenset(f"dashboards.{name}" for name in BELOW_DISPUTES),
+    ),
+    Link(
+        endpoint="dashboards.rulings",
+        label=mark("答复与裁定"),
+        group="contracts",
+        order=31,
+        under=frozenset(f"dashboards.{name}" for name in BELOW_RULINGS),
     ),
     Link(
         endpoint="dashboards.ledger",
@@ -197,7 +206,7 @@ def pages(context: Context) -> Pages:
         permissions=api.permissions("dashboards"),
         menu=MENU,
         visited=lambda: queries.city().index.visited,
-        uploads={f"dashboards.{name}": handing.MOST_BYTES for name in handing.UPLOADS},
+        uploads={f"dashboards.{name}": handing.MOST_BYTES for name in (*handing.UPLOADS, *rulings.UPLOADS)},
     )
 
 
@@ -242,7 +251,7 @@ def blueprint(desk: Desk) -> Blueprint:
     made.app_context_processor(lambda: {"found_words": found_words, "offset": offset(desk.clock.now_ms(), desk.zone)})
     rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
     bought = (register, histories, proposals, elements, maintenance)
-    for room in (*rooms, auditors, ledgers, summary, *bought, objections, handing):
+    for room in (*rooms, auditors, ledgers, summary, *bought, objections, handing, rulings):
         room.install(made, desk)
     tokens.install(made, desk)
     sessions.install(made, desk)

@@ -26,7 +26,8 @@ ROLES: dict[str, frozenset[str]] = {
     | {"raw.see", "approval.see", "approval.request", "voucher.see", "voucher.issue", "session.see", "session.end"}
     | {"incident.take"},
     "contract_manager": _SEE
-    | {"incident.take", "raw.see", "report.take", "approval.see", "approval.request", "approval.decide", "voucher.see"},
+    | {"incident.take", "raw.see", "report.take", "approval.see", "approval.request", "approval.decide", "voucher.see"}
+    | {"objection.decide"},
     # reads all evidence, writes nothing, sees no personal data
     "auditor": _SEE | {"raw.see", "report.take", "approval.see", "staff.see"},
     "privacy_officer": frozenset(
@@ -101,6 +102,12 @@ ROUTES: dict[str, str] = {
     "dashboards.objection": "contract.see",
     "dashboards.object_": "objection.hand_in",
     "dashboards.hand_in": "objection.hand_in",
+    "dashboards.rulings": "objection.decide",
+    "dashboards.answer": "objection.decide",
+    "dashboards.answer_state": "objection.decide",
+    "dashboards.answer_file": "report.take",
+    "dashboards.rule": "objection.decide",
+    "dashboards.rule_state": "objection.decide",
     "dashboards.note": "contract.see",
     "dashboards.note_attach": "objection.hand_in",
     "dashboards.note_receipt": "report.take",
@@ -174,6 +181,7 @@ OF_CONTRACTS = frozenset(
         *("maintenance", "maintain"),
         *("disputes", "objection", "object_", "hand_in"),
         *("note", "note_attach", "note_receipt", "note_file"),
+        *("rulings", "answer", "answer_state", "answer_file", "rule", "rule_state"),
         *(f"api.{name}" for name in ("contract", "months", "verdicts", "reports", "report", "bundle", "disputes")),
     )
 )

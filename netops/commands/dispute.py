@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from netops.commands import dispute_carrier, dispute_city, dispute_status
 from netops.commands.approve import identity
-from netops.dispute import codes
+from netops.dispute import codes, deciding
 from netops.evidence import spoken
 from netops.sign import Signer
 
@@ -99,11 +99,11 @@ def _of_the_carrier(below: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _of_the_city(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     rebut = below.add_parser("rebut", help="city: answer an objection")
     rebut.add_argument("objection")
-    rebut.add_argument("stance", choices=("rejected", "accepted", "partly_accepted"))
+    rebut.add_argument("stance", choices=deciding.STANCES)
     rebut.add_argument("--evidence", type=Path, help="a file whose SHA-256 goes into the answer")
     rule = below.add_parser("rule", help="city: rule on an answered objection, as another person than who answered")
     rule.add_argument("objection")
-    rule.add_argument("outcome", choices=("upheld", "dismissed", "partly_upheld"))
+    rule.add_argument("outcome", choices=deciding.OUTCOMES)
     rule.add_argument("--minutes", type=int, help="partly_upheld, of a claim: how much of it")
     rule.add_argument(
         "--decides", default="", help="what follows, where the objection does not ask for it or for another"

@@ -6,13 +6,12 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from inventory import times
 from netops.access import disputes, record
 from netops.clock import SYSTEM
 from netops.commands.approve import manager
-from netops.dispute import codes, notes, papers, receipts, strangers
+from netops.dispute import deciding, notes, papers, receipts, strangers
 from netops.dispute.taking import Desk
-from netops.errors import AccessError, NetopsError, UsageError, nearest
+from netops.errors import AccessError, NetopsError, UsageError
 from netops.evidence import canonical, files
 from netops.evidence.receipt import alike
 from netops.facts import Fact
@@ -20,15 +19,12 @@ from netops.report.words import worded
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from netops.access.disputes import Known
     from netops.config import Settings
-    from netops.dispute.states import Objection
     from netops.dispute.taking import Outcome
     from netops.dispute.terms import Lookup
-    from netops.evidence.canonical import JSON
 
 PAUSE_S = 1.0
 _RECEIPT = "; its receipt, within two minutes: netops dispute receipt --wait 120 {}"
@@ -131,77 +127,48 @@ def state(args: argparse.Namespace, settings: Settings) -> int:
     now_ms = SYSTEM.now_ms()
     known, terms = papers.here(settings, now_ms=now_ms)
     fact = _fact(args, known, terms, person.name, now_ms=now_ms)
-    if why := disputes.broken(fact, known, terms):
-        raise AccessError(why)
     if not args.dry_run:
         record.state(settings, [fact])
     name = str(fact.body.get("objection", fact.body.get("report")))
     print(f"{name}: {fact.kind} {'would be' if args.dry_run else 'is'} handed to the core")
-    if fact.kind == "ruling" and fact.body["outcome"] != "dismissed":
-        case = known.cases.of_objection(name)
-        assert case is not None  # its name was looked at
-        _tell(case.objections[name], papers.claims(settings, case), decided="decides" in fact.body)
+    if fact.kind == deciding.RULING:
+        _tell(fact, known, settings)
     return 0
 
 
-def _tell(objection: Objection, claims: Mapping[str, Collection[str]], *, decided: bool) -> None:
+def _tell(ruling: Fact, known: Known, settings: Settings) -> None:
     """Tell who upholds what no ruling moves what must follow, in both languages."""
-    word = codes.follows(objection.code, decided=decided, effects=claims.get(objection.target, ()))
-    if word:
-        print(f"  an upheld '{objection.code}' moves {worded(word, 'en')}")
+    case = known.cases.of_objection(str(ruling.body["objection"]))
+    assert case is not None  # its name was looked at
+    one = case.objections[str(ruling.body["objection"])]
+    if word := deciding.follows(ruling, one, papers.claims(settings, case)):
+        print(f"  an upheld '{one.code}' moves {worded(word, 'en')}")
         print(f"  {worded(word, 'zh')}")
 
 
 def _fact(args: argparse.Namespace, known: Known, terms: Lookup, person: str, *, now_ms: int) -> Fact:
-    told: dict[str, JSON] = {"by": person}
-    if args.subcommand in {"rebut", "rule"}:
-        if args.objection not in known.cases.objections:
-            raise UsageError(f"no objection '{args.objection}'{nearest(args.objection, known.cases.objections)}")
-        notes.check_reason(args.reason)
-        told |= {"objection": args.objection, "reason": args.reason.strip()}
     match args.subcommand:
         case "rebut":
-            kind, more = "rebuttal", {"stance": args.stance}
-            more |= {"evidence_digest": notes.evidence(args.evidence)} if args.evidence else {}
+            evidence = notes.evidence(args.evidence) if args.evidence else ""
+            answer = deciding.Answer(stance=args.stance, reason=args.reason, evidence=evidence)
+            return deciding.answer(known, terms, args.objection, answer, by=person, now_ms=now_ms)
         case "rule":
-            kind, more = "ruling", {"outcome": args.outcome}
-            more |= {"minutes": args.minutes} if args.minutes is not None else {}
-            more |= _decision(args, known, terms)
+            ruling = deciding.Ruling(
+                outcome=args.outcome,
+                reason=args.reason,
+                minutes=args.minutes,
+                decides=args.decides,
+                start=args.start,
+                end=args.end,
+            )
+            return deciding.rule(known, terms, args.objection, ruling, by=person, now_ms=now_ms)
         case "final":
             last = papers.case_of(known, args.report).last
             kind, more = "report_final", {"report": args.report, "digest": last.digest}
             more |= {"amount": last.amount, "currency": last.currency} if last.amount else {}
         case _:
             kind, more = "report_settled", {"report": args.report, "amount": args.amount, "currency": args.currency}
-    return Fact(kind=kind, at_ms=now_ms, body=told | more)
-
-
-def _decision(args: argparse.Namespace, known: Known, terms: Lookup) -> dict[str, JSON]:
-    """Return what an upholding ruling decides of an interval: as the objection asks, where nothing else is said."""
-    case = known.cases.of_objection(args.objection)
-    assert case is not None  # its name was looked at
-    objection = case.objections[args.objection]
-    allowed = codes.DECIDES.get(objection.code, ())
-    if args.outcome == "dismissed" or not allowed:
-        if args.decides or args.start or args.end:
-            raise UsageError(
-                f"--decides: '{args.outcome}' on code '{objection.code}' decides no interval; leave it out"
-            )
-        return {}
-    word = args.decides or objection.asks or (allowed[0] if len(allowed) == 1 else "")
-    if not word:
-        raise UsageError(f"--decides: the objection does not say what follows; expected one of {', '.join(allowed)}")
-    codes.decides(objection.code, word)
-    found = terms(case.contract, case.end_ms - 1)
-    zone = times.zone(found.zone.key if found is not None else "UTC")
-    try:
-        start_ms, end_ms = (times.instant(text, zone) if text else 0 for text in (args.start, args.end))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    about = codes.target(objection.target)
-    start_ms = start_ms or objection.start_ms or about.start_ms
-    end_ms = end_ms or objection.end_ms or about.end_ms or (case.end_ms if about.kind == codes.SURVEY else 0)
-    if not end_ms:
-        raise UsageError("--to: the objection does not say until when; expected the end of the outage, or of a part")
-    service: dict[str, JSON] = {"service": about.name} if about.name and about.kind != codes.SURVEY else {}
-    return {"decides": word, **service, "start_ms": start_ms, "end_ms": end_ms}
+    fact = Fact(kind=kind, at_ms=now_ms, body={"by": person, **more})
+    if why := disputes.broken(fact, known, terms):
+        raise AccessError(why)
+    return fact

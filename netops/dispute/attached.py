@@ -88,6 +88,11 @@ def split(evidence: str, came: Sequence[File], known: Iterable[bytes] = ()) -> t
     return [each for each in came if each.digest in names], [each for each in came if each.digest not in names]
 
 
+def of_answer(objection: str) -> str:
+    """Return under which name the city's own file with its answer to an objection is kept: that of no note."""
+    return canonical.digest(f"the city's answer to {objection}".encode())
+
+
 class Shelf:
     """Where the files of notes are kept. One note's names are `MOST` at most; the same bytes twice are one file."""
 

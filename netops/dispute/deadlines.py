@@ -41,3 +41,13 @@ def due(at_ms: int, days: int, zone: ZoneInfo, is_workday: IsWorkday) -> int:
         if idle > LONGEST:
             raise UsageError(f"the calendar has no working day in the year before {day}; correct it")
     return calendar.day(day.year, day.month, day.day, zone)[1]
+
+
+def left(now_ms: int, over_ms: int, zone: ZoneInfo, is_workday: IsWorkday) -> int:
+    """Return how many working days there are after today until a deadline is over; 0: today is its last, or it is past.
+
+    UsageError when the calendar lacks a year on the way.
+    """
+    today, last = (utc(at_ms).astimezone(zone).date() for at_ms in (now_ms, over_ms - 1))
+    days = (today + timedelta(days=after) for after in range(1, min((last - today).days, LONGEST) + 1))
+    return sum(map(is_workday, days))

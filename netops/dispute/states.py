@@ -112,7 +112,8 @@ class Objection:
 
     `text` is the contract version of the revision that it was made to. `asks` is what a ruling is asked to decide of
     `[start_ms, end_ms)`; empty where nothing was asked, `end_ms` 0 where no part was named. `evidence` is the SHA-256
-    that it names, `note` what its carrier signed; `answer` and `ruling` are the reasons given. A ruling decides on
+    that it names, `note` what its carrier signed; `answer` and `ruling` are the reasons given, `shows` the SHA-256 of a
+    file that the answer names. A ruling decides on
     `[decides_from_ms, decides_to_ms)`, or on so many `minutes` of a claim.
     """
 
@@ -137,6 +138,7 @@ class Objection:
     evidence: str = ""
     note: str = ""
     answer: str = ""
+    shows: str = ""
     ruling: str = ""
     decides: str = ""
     decides_from_ms: int = 0
@@ -379,7 +381,8 @@ def _with(case: Case, fact: Fact, known_ms: int) -> Case:
             case = replace(case, waiting=case.waiting + 1)
         case "rebuttal":
             step = {"state": ANSWERED, "stance": body["stance"], "answered_by": body["by"], "answered_ms": known_ms}
-            objection = replace(case.objections[body["objection"]], answer=body["reason"], **step)
+            step |= {"answer": body["reason"], "shows": body.get("evidence_digest", "")}
+            objection = replace(case.objections[body["objection"]], **step)
         case _:
             step = {"state": DECIDED, "outcome": body["outcome"], "ruled_by": body["by"], "ruled_ms": known_ms}
             step |= {"ruling": body["reason"], "decides": body.get("decides", ""), "minutes": body.get("minutes", 0)}

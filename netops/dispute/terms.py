@@ -14,7 +14,7 @@ from inventory import codec, workdays
 from inventory.errors import InventoryError
 from inventory.model import Carrier, Contract, Dispute
 from netops.clock import utc
-from netops.dispute.deadlines import LONGEST, due, weekday
+from netops.dispute.deadlines import LONGEST, due, left, weekday
 from netops.errors import UsageError
 from netops.evidence import canonical
 from netops.evidence.note import VerifierKey
@@ -61,6 +61,11 @@ class Terms:
         """Return the instant at which an answered objection counts as upheld by who did not rule on it."""
         by = self.texts.get(objection.text, self)
         return due(objection.answered_ms, by.days.ruling_days, by.zone, by.is_workday)
+
+    def left(self, objection: Objection, over_ms: int, *, now_ms: int) -> int:
+        """Return how many working days there are after today for the next word on an objection, due by `over_ms`."""
+        by = self.texts.get(objection.text, self)
+        return left(now_ms, over_ms, by.zone, by.is_workday)
 
     def closes(self, over_ms: int, breaks: Breaks, text: str = "") -> int:
         """Return until when a deadline is kept open: to the end of the next working day after a break before it.

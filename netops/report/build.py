@@ -151,6 +151,14 @@ def build(ask: Ask, leaves: Leaves) -> Report:
     return Report(content=content, data=canonical.dumps(content), verdicts=tuple(whole.verdicts))
 
 
+def moved(ask: Ask, leaves: Leaves, index: int) -> Mapping[str, Any]:
+    """Return what the leaf of this index moves in the report on these leaves: it with the leaf, against it without."""
+    sight = Sight(leaves, ask.period.start_ms, ask.period.end_ms)
+    whole = _Whole(ask, leaves, sight)
+    without = _anew(ask, leaves, whole, sight)(leaves.only(lambda one: one.index != index))
+    return objected.effect(without.found(), whole.found())
+
+
 class _Whole:
     """All that some leaves come to, part by part; UsageError when a contract version that ruled is not given."""
 

@@ -6,7 +6,8 @@ composes the bundle once a checkpoint covers the seal. Each step may be repeated
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from inventory.errors import RegisterError
 from inventory.model import Contract
@@ -17,21 +18,24 @@ from netops.clock import utc
 from netops.coverage import promised
 from netops.errors import EvidenceError, NetopsError, UsageError, nearest
 from netops.evidence import bundle as bundles
-from netops.evidence import files
+from netops.evidence import canonical, files
 from netops.facts import Fact
 from netops.founding import evidence_key, sm2_vkey
 from netops.ledger import LedgerEntry
 from netops.report import build, bundle, code, zone
+from netops.report.leaves import Sealed
 from netops.sign import Signer
 from netops.sla import calendar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from inventory.snapshot import Snapshot
     from netops.config import Settings
     from netops.ledger import Ledger, LedgerReader
     from netops.report.bundle import Draft
+    from netops.report.leaves import Leaves
     from netops.report.witnessed import Under
     from netops.spool import Spool
 
@@ -72,6 +76,34 @@ def vkey(settings: Settings) -> str:
 
 def prepare(settings: Settings, ledger: LedgerReader, *, contract: str, month: str, now_ms: int) -> Draft:
     """Build the report on a month that is over; UsageError says what is missing."""
+    ask, seen, leaves = _gathered(settings, ledger, contract=contract, month=month, now_ms=now_ms)
+    return bundle.draft(
+        ask,
+        leaves,
+        register=seen.canonical,
+        vkeys=[each for each in (vkey(settings), sm2_vkey(settings)) if each],
+        origin=ledger.origin,
+    )
+
+
+def supposed(
+    settings: Settings, ledger: LedgerReader, fact: Fact, *, contract: str, month: str, now_ms: int
+) -> Mapping[str, Any]:
+    """Return what a ruling that nobody has stated yet would move in the report, as `report.json` tells it of one.
+
+    Judged by the leaves of now and this fact behind them, as a revision would be that is made at once; nothing is kept.
+    """
+    ask, _, leaves = _gathered(settings, ledger, contract=contract, month=month, now_ms=now_ms)
+    told = {"kind": fact.kind, "at_ms": fact.at_ms, "body": dict(fact.body)}
+    leaf = {"fact": told, "rehearsal": ledger.rehearsal, "recorded_ms": now_ms}
+    made = Sealed(ledger.size, canonical.dumps(leaf), leaf)
+    beside = replace(leaves, all=(*leaves.all, made), steps=(*leaves.steps, made))
+    return build.moved(ask, beside.timely((*ask.ever, *ask.contracts)), made.index)
+
+
+def _gathered(
+    settings: Settings, ledger: LedgerReader, *, contract: str, month: str, now_ms: int
+) -> tuple[build.Ask, Snapshot, Leaves]:
     if ledger.rehearsal != settings.city.rehearsal:
         whose = "a rehearsal's" if ledger.rehearsal else "a production instance's"
         raise EvidenceError(f"ledger {ledger.path} is {whose}; this instance is not, and refuses it")
@@ -83,13 +115,7 @@ def prepare(settings: Settings, ledger: LedgerReader, *, contract: str, month: s
         period = build.Period(name=month, start_ms=start_ms, end_ms=end_ms)
         ask, seen = _ask(register, found, period, contract=contract, rehearsal=ledger.rehearsal)
     leaves = bundle.gather(ledger, contract=contract, start_ms=start_ms, end_ms=end_ms, surveyed=_surveyed(ask))
-    return bundle.draft(
-        ask,
-        leaves,
-        register=seen.canonical,
-        vkeys=[each for each in (vkey(settings), sm2_vkey(settings)) if each],
-        origin=ledger.origin,
-    )
+    return ask, seen, leaves
 
 
 def span(settings: Settings, *, contract: str, month: str) -> tuple[int, int]:

@@ -54,7 +54,7 @@ def tell(leaves: Leaves, now: Found, judged: Callable[[Leaves], Found]) -> dict[
         if ruling is not None and ruling.body["outcome"] in UPHELD and left:
             left -= 1
             without = judged(leaves.only(lambda one, index=ruling.index: one.index != index))  # type: ignore[misc]
-            row["effect"] = _effect(without, now)
+            row["effect"] = effect(without, now)
         rows.append(row)
     return {"objections": rows}
 
@@ -70,7 +70,8 @@ def _row(each: Sealed, ruling: Sealed | None, *, void: bool) -> dict[str, Any]:
     return told | {"state": "ruled", "ruling": said | {"leaf": ruling.index, "known_ms": ruling.known_ms}}
 
 
-def _effect(without: Found, now: Found) -> dict[str, Any]:
+def effect(without: Found, now: Found) -> dict[str, Any]:
+    """Return what differs between a report without a ruling and with it: money, time by bucket, values."""
     time: Counter[tuple[str, str]] = Counter()
     for item, objective, start, end, _, _, services in moved(without.comes.cut(), now.comes.cut()):
         time[item, objective] += (end - start) * len(services)

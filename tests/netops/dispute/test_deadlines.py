@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netops.clock import iso, to_ms
-from netops.dispute.deadlines import due, weekday
+from netops.dispute.deadlines import due, left, weekday
 from netops.errors import UsageError
 
 SHANGHAI, BERLIN, KIRITIMATI = map(ZoneInfo, ("Asia/Shanghai", "Europe/Berlin", "Pacific/Kiritimati"))
@@ -66,3 +66,23 @@ def test_more_days_and_a_later_beginning_are_never_over_sooner(begun, days, late
 
     assert begun < over < due(begun, days + 1, zone, weekday)
     assert over <= due(begun + later, days, zone, weekday)
+
+
+@pytest.mark.parametrize(
+    ("now", "over", "days"),
+    [
+        pytest.param((2026, 9, 30, 23, 59), (2026, 10, 1), 0, id="today-is-the-last"),
+        pytest.param((2026, 9, 30, 10), (2026, 10, 9), 1, id="the-holiday-does-not-count"),
+        pytest.param((2026, 10, 9, 10), (2026, 10, 13), 2, id="the-saturday-that-is-worked-does"),
+        pytest.param((2026, 10, 9, 10), (2026, 10, 9), 0, id="it-is-over"),
+    ],
+)
+def test_so_many_working_days_are_left_after_today(now, over, days):
+    assert days == left(at(SHANGHAI, *now), at(SHANGHAI, *over), SHANGHAI, october)
+
+
+@given(st.integers(0, 40), st.integers(0, 400 * 24))
+def test_on_the_day_something_happens_all_its_working_days_are_left(days, hour):
+    begun = at(SHANGHAI, 2026, 1, 1) + hour * 3_600_000
+
+    assert days == left(begun, due(begun, days, SHANGHAI, weekday), SHANGHAI, weekday)
