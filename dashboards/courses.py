@@ -227,7 +227,7 @@ def line(
     spans = timeline.spans(slots, start_ms=start_ms, end_ms=end_ms, step=steps)
     names = _names(what)
     sums = {state: sum(each.end_ms - each.start_ms for each in spans if each.state == state) for state in names}
-    told = ", ".join(f"{names[state]} {words.span(ms)}" for state, ms in sums.items() if ms)
+    told = words.several(f"{names[state]} {words.span(ms)}" for state, ms in sums.items() if ms)
     label = _("%(day)s：%(told)s", day=seen.title, told=told)
     ticks = words.hours(start_ms, end_ms, desk.zone, step_h=3)
     rows = [

@@ -11,7 +11,8 @@ from netops.dispute.terms import of_register
 from netops.errors import UsageError
 from netops.report.words import worded
 from netops.sla import calendar
-from netops.web.language import current
+from netops.web.language import current, mark
+from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
     from dashboards.desk import Desk
@@ -21,11 +22,21 @@ if TYPE_CHECKING:
     from netops.dispute.terms import Terms
 
 SHOWN = 40
+STAGES = {  # where a dispute stands, on a page that does not show the objections themselves
+    states.DRAFT: mark("报告尚未出具"),
+    states.ISSUED: mark("尚无异议"),
+    states.ACCEPTED: mark("运营商已接受"),
+    "objection": mark("异议待答复"),
+    "rebuttal": mark("已答复，待裁定"),
+    states.RULED: mark("已裁定"),
+    states.FINAL: mark("已定稿"),
+    states.SETTLED: mark("已结清"),
+}
 
 
 def stage(case: Case | None) -> str:
     """Say where the dispute over a report stands; nothing before there is a report."""
-    return Speaker(current()).say(case.stage) if case is not None else ""
+    return _(STAGES[case.stage]) if case is not None else ""
 
 
 def told(desk: Desk, contract: Contract, period: Period) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def strip_label(letters: str) -> str:
     """Say a strip in words: for those who do not see it."""
     names = {"U": "up", "D": "degraded", "X": "down", "N": "unknown"}
     counts = [f"{words.state(name)} {letters.count(sign)}" for sign, name in names.items() if sign in letters]
-    return _("过去24小时（小时数）：%(counts)s", counts=", ".join(counts) or "—")
+    return _("过去24小时（小时数）：%(counts)s", counts=words.several(counts) or "—")
 
 
 def found_words() -> dict[str, str]:

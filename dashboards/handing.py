@@ -15,10 +15,11 @@ from dashboards import audit, held, signing
 from dashboards.frame import bound, frame
 from dashboards.objections import in_sight, is_in_sight, sees, window
 from netops.access import guard
-from netops.dispute import attached, notes, papers, receipts, remedies
+from netops.dispute import attached, notes, papers, receipts, refusals, remedies
 from netops.dispute.attached import File, Shelf
 from netops.dispute.taking import Desk as Counter
 from netops.errors import EvidenceError, UsageError
+from netops.web.language import current
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def object_(desk: Desk, contract: str, month: str, error: str = "", refused: Out
         keys=[str(each) for each in papers.signers(desk.settings, now_ms=desk.clock.now_ms(), among=[known.carrier])],
         most={"note": notes.MOST_BYTES, "form": MOST_BYTES, "files": attached.MOST},
         error=error,
-        refused=refused,
+        refused=refusals.said(refused.why, current()) if refused is not None else "",
         remedy=remedy(refused.why) if refused is not None else "",
     )
 
@@ -175,6 +176,7 @@ def note(desk: Desk, digest: str, error: str = "") -> str:
     fate, came = _known(desk, digest, told)
     one = _objection(told, fate)
     shelf = Shelf(desk.settings)
+    why = str(fate.fact.body["reason"]) if fate is not None and not fate.taken else ""
     return render_template(
         "dashboards/note.html",
         **frame(desk, desk.queries.city()),
@@ -183,7 +185,8 @@ def note(desk: Desk, digest: str, error: str = "") -> str:
         came=came,
         one=one,
         body=(fate or came).fact.body,  # type: ignore[union-attr]  # one of them is there
-        remedy=remedy(str(fate.fact.body["reason"])) if fate is not None and not fate.taken else "",
+        reason=refusals.said(why, current()),
+        remedy=remedy(why) if why else "",
         is_ready=_is_ready(desk, digest),
         files=shelf.held(digest),
         lacking=shelf.lacking(digest, one.evidence) if one is not None else {},

@@ -73,7 +73,7 @@ def _chosen(count: int) -> tuple[int, int]:
 def _values(noun: str, told: Told) -> list[tuple[str, str]]:
     cells = edits.cells(told.record)
     shown = (name for name in flat.READERS[noun][1] if name not in inside.hidden(noun))
-    return [(_(records.FIELDS[name]), cells[name]) for name in shown if cells[name]]
+    return [(_(records.FIELDS[name]), records.in_words(noun, name, cells[name])) for name in shown if cells[name]]
 
 
 def _diff(noun: str, first: Told, second: Told) -> list[tuple[str, str, str, bool]]:

@@ -17,7 +17,6 @@ from netops.errors import NetopsError
 from netops.journal import HOUR_MS
 from netops.ledger_file import LedgerReader
 from netops.metrics import METRICS
-from netops.report.html import lasted as exactly
 from netops.sla import streams
 from netops.sla.hours import KIND
 from netops.sla.state import WATCHED
@@ -78,7 +77,7 @@ def interval(desk: Desk, running: Running, contract: str, month: str) -> str:
         one=one,
         start_ms=start_ms,
         end_ms=end_ms,
-        lasted=exactly(end_ms - start_ms),
+        lasted=words.exact(end_ms - start_ms),
         counted=_counted(desk, one, name, start_ms, end_ms),
         of_dispute=disputes.word,
         claims=disputes.beside(period.case, name, start_ms, end_ms),

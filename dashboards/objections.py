@@ -16,7 +16,7 @@ from dashboards.frame import bound, frame
 from netops.access import guard
 from netops.clock import utc
 from netops.commands.dispute_words import Speaker
-from netops.dispute import about, attached, codes, deciding, papers, receipts, states
+from netops.dispute import about, attached, codes, deciding, papers, receipts, refusals, states
 from netops.dispute.attached import Shelf
 from netops.errors import EvidenceError, UsageError
 from netops.evidence import canonical
@@ -81,7 +81,7 @@ def index(desk: Desk) -> str:
         turn=held.turn("page", page, pages, len(windows)),
         rows=rows[:SHOWN],
         more=max(0, len(rows) - SHOWN),
-        refused=mine[::-1][:SHOWN],
+        refused=[(each, refusals.said(str(each.fact.body["reason"]), current())) for each in mine[::-1][:SHOWN]],
         stage=disputes.stage,
     )
 

@@ -140,7 +140,7 @@ MENU = (
     Link(endpoint="dashboards.blind", label=mark("自身盲区"), group="contracts", order=36),
     Link(
         endpoint="dashboards.contracts",
-        label=mark("合同"),
+        label=mark("合同一览"),
         group="contracts",
         order=30,
         under=frozenset({"dashboards.contract"}),
@@ -162,7 +162,7 @@ MENU = (
     Link(endpoint="dashboards.audit", label=mark("审计记录"), group="office", order=92),
     Link(
         endpoint="dashboards.accounts",
-        label=mark("账号"),
+        label=mark("账号一览"),
         group="office",
         order=90,
         under=frozenset({"dashboards.sessions_of"}),

@@ -13,7 +13,6 @@ from dashboards import deductions, disputes, figures, held, terms, words
 from dashboards.frame import frame
 from netops.access import record
 from netops.report import because, counts
-from netops.report.html import lasted as exactly
 from netops.report.words import say
 from netops.web.language import gettext as _
 
@@ -104,7 +103,7 @@ def _tally(one: Figure) -> list[tuple[str, str]]:
 
 def lasted(one: Figure, value: int) -> str:
     """Say service time, or a count where the objective counts."""
-    return f"{value:,}{counts.unit(one.told)}" if one.counted else exactly(value)
+    return f"{value:,}{counts.unit(one.told)}" if one.counted else words.exact(value)
 
 
 def _outages(desk: Desk, one: Figure, period: Period, service: str) -> dict[str, Any]:
@@ -129,7 +128,7 @@ def _outages(desk: Desk, one: Figure, period: Period, service: str) -> dict[str,
 
 def _length(one: Figure, value: int) -> str:
     """Say how long an outage lasted, or how many things failed where those are counted one by one."""
-    return lasted(one, value) if one.told["indicator"] in counts.OUTAGES else exactly(value)
+    return lasted(one, value) if one.told["indicator"] in counts.OUTAGES else words.exact(value)
 
 
 def reason(desk: Desk, because_: str) -> str:

@@ -137,7 +137,17 @@ def diff(edit: edits.Edit, before: Record | None, *, hidden: Container[str] = ()
     new = edits.cells(edit.after) if edit.after is not None else {}
     told = (name for name in flat.READERS[edit.noun][1] if name not in hidden)
     names = [name for name in told if old.get(name) or new.get(name)]
-    return [
-        (_(FIELDS[name]), old.get(name, ""), new.get(name, ""), old.get(name, "") != new.get(name, ""))
-        for name in names
-    ]
+    rows = []
+    for name in names:
+        was, now = old.get(name, ""), new.get(name, "")
+        rows.append((_(FIELDS[name]), in_words(edit.noun, name, was), in_words(edit.noun, name, now), was != now))
+    return rows
+
+
+def in_words(noun: str, name: str, value: str) -> str:
+    """Say the value of a field: what is one of a few by its words, everything else as it stands."""
+    if name == "role":
+        return words.role(value)
+    if name == "kind":
+        return words.kind(value) if noun == "service" else words.door(value) if value else ""
+    return value

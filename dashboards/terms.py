@@ -96,7 +96,7 @@ RATIOS = frozenset({"max_unknown_ratio", "max_clock_error_ratio"})
 STATED = {
     "contract": mark("合同"),
     "class": mark("类别"),
-    "services": mark("服务"),
+    "services": mark("涉及的服务"),
     "start_ms": mark("起"),
     "end_ms": mark("止"),
     "sites": mark("开放的站点"),
@@ -164,7 +164,7 @@ def promise(each: Objective) -> str:
     unit, colon = "%" if measured or each.indicator in INDICATORS else "", ":" if measured else ""
     parts = [f"{indicator(each)}{colon} {sign} {each.target}{unit}"]
     parts.append(_(PERIODS[each.period]) if each.period in PERIODS else each.period)
-    return (", " if current() == "en" else "，").join(filter(None, parts))
+    return words.several(filter(None, parts))
 
 
 def rules(held: Rules) -> list[tuple[str, str, str, str]]:

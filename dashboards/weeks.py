@@ -151,7 +151,7 @@ def counted(letters: str) -> str:
     """Say how many hours were what: the picture in words."""
     called = names()
     found = [(letter, sum(1 for _one in run)) for letter, run in groupby(sorted(letters, key=(SHOWN + " ").index))]
-    return ", ".join(f"{called[letter]} {count}" for letter, count in found if letter != TO_COME) or "—"
+    return words.several(f"{called[letter]} {count}" for letter, count in found if letter != TO_COME) or "—"
 
 
 def names() -> dict[str, str]:

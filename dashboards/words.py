@@ -13,7 +13,7 @@ from netops.web.language import current, mark
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import tzinfo
     from fractions import Fraction
 
@@ -230,6 +230,13 @@ def span(milliseconds: int) -> str:
     return _("%(seconds)d 秒", seconds=seconds)
 
 
+def exact(milliseconds: int) -> str:
+    """Say how long to the second, for evidence: `22 天 8:00:00`, `22 d 8:00:00`; never rounded up."""
+    days, seconds = divmod(milliseconds // 1000, 86_400)
+    clock_time = str(timedelta(seconds=seconds))
+    return _("%(days)d 天 %(time)s", days=days, time=clock_time) if days else clock_time
+
+
 def percent(ratio: Fraction | None, *, digits: int = DIGITS) -> str:
     """Say a share in percent, rounded down; `—` when there is none."""
     if ratio is None:
@@ -309,6 +316,11 @@ def collector(told: Mapping[str, str]) -> list[tuple[str, str, str, bool]]:
             number = f"{int(value):,}" if value.isdecimal() else value
             said.append((_(title), number, _(meaning) if meaning else "", is_fault))
     return said
+
+
+def several(each: Iterable[str]) -> str:
+    """Say several things in a row, with the comma of the language."""
+    return (", " if current() == "en" else "，").join(each)
 
 
 def mac(digits: str) -> str:

@@ -128,7 +128,7 @@ def test_what_is_deducted_is_what_the_report_owes_step_by_step(audited):
 
     assert item["credit"]["amount"] == told["credit"]["total"] == "40.00"
     assert "400 × 10 % = 40.00 CNY" in text
-    assert "4 services at 100 CNY a month each × 2976 h contracted ÷ 744 h of the period = 400 CNY" in text
+    assert "services: 4, 100 CNY a month each × 2976 h contracted ÷ 744 h of the period = 400 CNY" in text
     assert "≥ 99.0 %, &lt; 99.9 %: 10 % of the fee" in text
 
 

@@ -89,7 +89,7 @@ def test_the_page_tells_the_day_the_causes_and_what_it_did_to_each_figure(audite
     assert "2 h 40 min" in day, "four services for forty minutes"
     assert "a vantage point lost its anchors" in day
     assert "missed slots" in day
-    assert "40 slots" in text
+    assert "slots: 40" in text
     for objective, unknown in (("availability", "0.089665"), ("any", "0.089605")):
         row = re.search(rf'/2026-08/wifi/{objective}\?version=1">.*?</tr>', text, re.DOTALL)[0]
         assert f"{unknown} %" in row

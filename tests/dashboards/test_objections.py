@@ -228,7 +228,7 @@ def test_a_note_by_no_key_of_the_carriers_is_refused_with_the_remedy_and_nothing
     answer = send(site, signed(bundle, "--leaf", "5", key=key))
 
     assert answer.status_code == 400
-    assert "no signature by a trusted key" in text(answer)
+    assert "没有受信公钥的签名" in text(answer)
     assert "登记在市方的密钥" in text(answer)
     assert (len(stated(site, "note_received")), len(stated(site, "note_refused"))) == before
 
@@ -243,10 +243,10 @@ def by_hand(key, **changed):
 @pytest.mark.parametrize(
     ("changed", "why", "what"),
     [
-        pytest.param({}, "signed over another file", "最新修订的证据包", id="another file"),
-        pytest.param({"report": f"{CONTRACT}-2026-08-r1"}, "was replaced by", "最新修订的证据包", id="an old revision"),
-        pytest.param({"reason": "致电13800138000"}, "names somebody", "不写电话", id="a telephone number"),
-        pytest.param({"report": "wifi-9"}, "there is no report 'wifi-9'", "须与账本一致", id="an unknown report"),
+        pytest.param({}, "函件所签的文件不是以", "最新修订的证据包", id="another file"),
+        pytest.param({"report": f"{CONTRACT}-2026-08-r1"}, "取代", "最新修订的证据包", id="an old revision"),
+        pytest.param({"reason": "致电13800138000"}, "提到了个人", "不写电话", id="a telephone number"),
+        pytest.param({"report": "wifi-9"}, "没有报告 'wifi-9'", "须与账本一致", id="an unknown report"),
     ],
 )
 def test_a_note_by_the_carriers_key_that_is_refused_is_sealed_with_its_reason_and_has_a_receipt(
@@ -273,7 +273,7 @@ def test_a_late_note_is_received_refused_and_told_so(site, bundle, folder):
         form = text(site.browser("carrier").get(OBJECT))
     site._clients.clear()
 
-    assert "it is late" in page
+    assert "已迟：对报告" in page
     assert "期限已过" in page
     assert "期限已过" in form
 
@@ -281,7 +281,7 @@ def test_a_late_note_is_received_refused_and_told_so(site, bundle, folder):
 def test_another_carriers_report_and_note_are_as_if_they_were_not_there(site):
     mine = send(site, by_hand(KEY, report=OTHERS_REPORT))
     page = text(site.browser("carrier").get(mine.headers["Location"]))
-    assert f"there is no report '{OTHERS_REPORT}'" in page
+    assert f"没有报告 '{OTHERS_REPORT}'" in page
     (came,) = (each for each in stated(site, "note_received") if mine.headers["Location"].endswith(each["digest"]))
     assert "report" not in came, "no silence of theirs waits for our note"
 

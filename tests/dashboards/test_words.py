@@ -100,3 +100,18 @@ def test_only_a_noted_limit_is_said_as_one(text):
 def test_every_event_of_an_inform_and_every_severity_has_its_word():
     assert {word for word, _ in cwmp.WORDS.values()} | {cwmp.UNMAPPED} == set(words.EVENTS)
     assert {severity for _, severity in cwmp.WORDS.values()} <= set(words.SEVERITIES)
+
+
+@pytest.mark.parametrize(
+    ("length_ms", "chinese", "english"),
+    [
+        (0, "0:00:00", "0:00:00"),
+        (86_399_999, "23:59:59", "23:59:59"),
+        (86_400_000, "1 天 0:00:00", "1 d 0:00:00"),
+        (10_693_200_000, "123 天 18:20:00", "123 d 18:20:00"),
+    ],
+)
+def test_a_length_is_said_to_the_second_in_the_language_of_the_page(site, length_ms, chinese, english):
+    for language, said in (("zh-CN", chinese), ("en", english)):
+        with site.app.test_request_context("/", headers={"Accept-Language": language}):
+            assert words.exact(length_ms) == said

@@ -9,10 +9,15 @@ HOLE = "{}"
 DEEPEST = 8  # texts within texts
 
 
-def said(module, places):
-    """Yield each sentence; `places`: name of a call → where its sentences stand, by position or by keyword."""
+def said(module, places, without=()):
+    """Yield each sentence; `places`: name of a call → where its sentences stand, by position or by keyword.
+
+    With `return` among them what a function returns, but for those functions `without`.
+    """
     tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
     for function in (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)):
+        if function.name in without:
+            continue
         names = {}
         for each in ast.walk(function):
             if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
@@ -22,6 +27,8 @@ def said(module, places):
                 name = getattr(each.func, "id", getattr(each.func, "attr", ""))
                 for place in places.get(name, ()):
                     yield from (plain(form) for node in _at(each, place) for form in _forms(node, names))
+            if isinstance(each, ast.Return) and "return" in places:
+                yield from (plain(form) for form in _forms(each.value, names))
 
 
 def _at(call, place):
@@ -53,7 +60,7 @@ def plain(form):
     """Return a form without the place before its first colon, and without the nearest word that may follow it."""
     while form.startswith(f"{HOLE}: "):
         form = form.removeprefix(f"{HOLE}: ")
-    return form.removesuffix(HOLE) if form[-3:-2].isalnum() or form[-3:-2] in {"}", ")"} else form
+    return form.removesuffix(HOLE) if form[-3:-2].isalnum() or form[-3:-2] in {"}", ")", "'"} else form
 
 
 def filled(form):

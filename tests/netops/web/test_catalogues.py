@@ -60,3 +60,18 @@ def test_a_translation_keeps_the_names_of_its_values(package, language):
                 assert set(re.findall(r"%\((\w+)\)", message.id)) == set(re.findall(r"%\((\w+)\)", message.string)), (
                     message.id
                 )
+
+
+NEVER_ONE = re.compile(  # what is counted here is never one, or is no number of things
+    r"%\(seconds\)|%\(wait\)|%\(minutes\)|%\(hours\)|%\(digits\)|%\(days\)|%\(most\)|%\(all\)|%\(size\)|%\(every\)|"
+    r"%\(length\)|%\(count\)d services added up|%\(count\)d files: at most|%\(count\)d addresses, none|%\(down\)d of "
+)
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=[package.name for package in PACKAGES])
+def test_no_english_text_says_one_services(package):
+    with catalogues.catalogue(package, "en").open("rb") as file:
+        said = [str(each.string) for each in read_po(file, locale="en") if each.id]
+
+    counted = [each for each in said if re.search(r"%\(\w+\)d (?:\w+ )?(?!minus|less|this|was|is|does)[a-z]+s\b", each)]
+    assert [each for each in counted if not NEVER_ONE.search(each)] == [], "say `services: %(count)d`"
