@@ -125,7 +125,7 @@ MENU = (
     ),
     Link(
         endpoint="dashboards.rulings",
-        label=mark("答复与裁定"),
+        label=mark("待答复与裁定"),
         group="contracts",
         order=31,
         under=frozenset(f"dashboards.{name}" for name in BELOW_RULINGS),

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from netops import founding, privilege, sqlite
 from netops.commands.db import installed, upgrade
 from netops.errors import NetopsError, UsageError
-from netops.privilege import BESIDE, Kind
+from netops.privilege import BESIDE, DIRECTORIES, Kind
 from netops.spool import Spool
 
 if TYPE_CHECKING:
@@ -81,14 +81,14 @@ class Names:
         path = privilege.place(self._settings, holding)
         uid, gid = self.ids(holding)
         names = [path, *(path.with_name(path.name + each) for each in BESIDE)]
-        for each in [path] if holding.kind is Kind.DIRECTORY else names:
+        for each in [path] if holding.kind in DIRECTORIES else names:
             if _give(each, uid, gid, holding.mode):
                 yield f"mended {each}"
         if holding.kind is Kind.OWN or holding.kind is Kind.QUEUE:
             lock = path.with_name(path.name + ".lock")
             if _give(lock, uid, gid if holding.kind is Kind.OWN else -1, 0o600):
                 yield f"mended {lock}"
-        if holding.kind is Kind.OWN and path.is_dir():
+        if holding.kind in {Kind.OWN, Kind.SHELF} and path.is_dir():
             for root, directories, files, at in os.fwalk(path):
                 inside = [(name, 0o750) for name in directories]
                 inside += [(name, 0o600 if name.endswith(".lock") else 0o640) for name in files]
@@ -134,7 +134,7 @@ def _become(uid: int, gid: int, mode: int) -> None:
 
 def _directories(settings: Settings, known: Names) -> Iterator[str]:
     for each in privilege.holdings(settings):
-        if each.kind is not Kind.DIRECTORY:
+        if each.kind not in DIRECTORIES:
             continue
         path = privilege.place(settings, each)
         made = not path.exists()
@@ -155,6 +155,22 @@ def _moved(settings: Settings) -> Iterator[str]:
                 journal.rename(path.with_name(journal.name))
             old.rename(path)
             yield f"moved {old} → {path}"
+    yield from _shelf(settings)
+
+
+def _shelf(settings: Settings) -> Iterator[str]:
+    """Bring what lies beside the accounts, where it lay once and the core could read it, into its own directory.
+
+    Onto an empty one alone: a rename takes the place of nothing else.
+    """
+    old, new = settings.data.dir / "staff" / "objections", settings.data.dir / "objections"
+    if old.is_symlink() or not old.is_dir():
+        return
+    try:
+        old.rename(new)
+    except OSError as error:
+        raise NetopsError(f"{old}: cannot be moved to {new} ({error.strerror}); bring what is in it there") from None
+    yield f"moved {old} → {new}"
 
 
 def _before(settings: Settings, known: Names) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from netops import founding, privilege
 from netops.config import Secret
-from netops.privilege import ALL, BESIDE, MEMBERS, Kind
+from netops.privilege import ALL, BESIDE, DIRECTORIES, MEMBERS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ def _apart(settings: Settings) -> Iterator[str]:
     for holding in privilege.holdings(settings):
         path = privilege.place(settings, holding)
         queue = holding.kind in (Kind.QUEUE, Kind.OWN)
-        beside = () if holding.kind is Kind.DIRECTORY else BESIDE
+        beside = () if holding.kind in DIRECTORIES else BESIDE
         for each in (path, *(path.with_name(path.name + end) for end in beside)):
             yield from (f"{each}: {wrong}; {remedy}" for wrong in _wrong(settings, holding, each, holding.mode))
         if queue:

@@ -70,6 +70,7 @@ class Kind(StrEnum):
     """What a holding is, for whoever makes it."""
 
     DIRECTORY = "directory"
+    SHELF = "shelf"  # a directory whose owner makes what lies below it
     QUEUE = "queue"  # a file of apsw's with its log, index and lock: written by its owner alone
     ROLLBACK = "rollback"  # a database of the interpreter's sqlite3, in a directory for its journal
     KEY = "key"
@@ -89,6 +90,10 @@ class Holding:
 
 def _directory(path: str, owner: str, group: str, mode: int) -> Holding:
     return Holding(path=path, kind=Kind.DIRECTORY, owner=owner, group=group, mode=mode)
+
+
+def _shelf(path: str, owner: str, group: str, mode: int) -> Holding:
+    return Holding(path=path, kind=Kind.SHELF, owner=owner, group=group, mode=mode)
 
 
 def _queue(path: str, owner: str, group: str) -> Holding:
@@ -114,6 +119,8 @@ HOLDINGS = (
     _directory("spool", ROOT, "core", 0o751),
     _directory("register", CLI, ALL, 0o2750),
     _directory("staff", "web", "accounts", 0o2770),
+    # Files that carriers handed in, as they came: for whoever gives them out again. The core, which signs, needs none.
+    _shelf("objections", "web", "web", 0o750),
     _directory("portal", "portal", "vouchers", 0o2770),
     _directory("persons", "portal", "persons", 0o2770),  # numbers, accounts and MAC addresses of visitors, sealed
     _directory("persons/keys", "portal", "persons", 0o2770),  # by the keys of the months
@@ -158,6 +165,7 @@ HOLDINGS = (
     _own("hotspots.json", 0o644),  # for the portal's page of a dead line
     *(_own(name, 0o750) for name in ("telemetry", "raw", "reports", "stamps")),
 )
+DIRECTORIES = frozenset({Kind.DIRECTORY, Kind.SHELF})
 BESIDE = ("-wal", "-shm", "-journal")
 
 

@@ -97,7 +97,7 @@ class Shelf:
     """Where the files of notes are kept. One note's names are `MOST` at most; the same bytes twice are one file."""
 
     def __init__(self, settings: Settings) -> None:
-        self._room = settings.room("staff") / "objections"
+        self._room = settings.data.dir / "objections"
 
     def keep(self, note: str, came: Iterable[File]) -> None:
         """Keep files, durable on return; UsageError where there would be more than a note may have."""

@@ -340,7 +340,7 @@ def test_what_a_unit_may_write_is_what_its_user_owns() -> None:
     """The mounts of the units and the owners of the table say the same."""
     reach = read(ROLE / "vars" / "main.yml")["netops_reach"]
     held = [each for each in privilege.HOLDINGS if each.kind in (privilege.Kind.QUEUE, privilege.Kind.ROLLBACK)]
-    own = [each for each in privilege.HOLDINGS if each.kind is privilege.Kind.DIRECTORY]
+    own = [each for each in privilege.HOLDINGS if each.kind in privilege.DIRECTORIES]
 
     def top(holding: privilege.Holding) -> str:
         """A mount covers what is below it."""

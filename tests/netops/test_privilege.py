@@ -30,6 +30,7 @@ from netops import apart, astray, cli, config, fail_open, founding, privilege, s
 from netops import proposals as waiting
 from netops.commands import doctor
 from netops.commands.db import installed
+from netops.dispute.attached import File, Shelf
 from netops.errors import NetopsError, UsageError
 from netops.evidence import files
 from netops.privilege import CLI, SERVICES
@@ -37,7 +38,7 @@ from tests.netops.users import become, can, done, introduce, put, somewhere, tho
 
 DIRECTORIES = (
     "staff", "portal", "persons", "register", "keys", "spool", "vantages", "names", "trap", "acs", "probe", "alert",
-    "radius",
+    "radius", "objections",
 )  # fmt: skip
 root = pytest.mark.root
 
@@ -186,6 +187,58 @@ def test_keys_and_databases_are_for_those_who_need_them(instance) -> None:
     )
     moves = {name: lambda name=name: (data / name).rename(data / "gone") for name in DIRECTORIES}
     assert done(SERVICES, moves, instance) == set()
+
+
+@root
+def test_what_carriers_hand_in_is_kept_and_opened_by_the_pages_alone(instance) -> None:
+    """Bytes of others: who signs the ledger does not come to them, nor does anybody put others in their place."""
+    shelf, note = Shelf(instance), "a" * 64
+    file = File(name="a.pdf", data=b"%PDF")
+    held = instance.data.dir / "objections" / note / file.digest
+    acts = {
+        "list": lambda: list(held.parent.iterdir()),
+        "read": held.read_bytes,
+        "write": lambda: held.open("ab").close(),
+        "replace": lambda: held.rename(held.with_name("gone")),
+        "add": lambda: held.with_name("b" * 64).touch(),
+        "add a note": (held.parent.parent / ("b" * 64)).mkdir,
+        "move all": lambda: held.parent.parent.rename(instance.data.dir / "elsewhere"),
+    }
+
+    assert can("web", lambda: shelf.keep(note, [file]), instance)
+    assert done({CLI, *SERVICES} - {"web"}, acts, instance) == set()
+    assert those_who_can(lambda: Shelf(instance).keep("c" * 64, [file]), instance) == {"web"}
+    assert can("web", lambda: [each.name for each in shelf.held(note)].index("a.pdf"), instance)
+    assert astray.look(instance) == []
+
+
+@root
+@pytest.mark.parametrize("kept", ["beside the accounts", "by one user"])
+def test_what_was_handed_in_before_is_taken_over_with_all_that_lies_below(instance, kept) -> None:
+    old = instance.data.dir / ("staff/objections" if kept == "beside the accounts" else "objections") / ("a" * 64)
+    uid = pwd.getpwnam("netops-web" if kept == "beside the accounts" else "netops").pw_uid
+    old.mkdir(parents=True, mode=0o750)
+    for name in ("b" * 64, f"{'b' * 64}.name"):
+        (old / name).write_bytes(b"%PDF")
+    for each in (old.parent, old, *old.iterdir()):
+        os.chown(each, uid, uid)
+    apart.found(instance)
+
+    assert those_who_can((instance.data.dir / "objections" / ("a" * 64) / ("b" * 64)).read_bytes, instance) == {"web"}
+    assert not (instance.data.dir / "staff" / "objections").exists()
+    assert can("web", lambda: Shelf(instance).keep("a" * 64, [File(name="c", data=b"c")]), instance)
+    assert [line for line in apart.found(instance) if "objections" in line] == []
+    assert astray.look(instance) == []
+
+
+@root
+def test_what_lies_in_both_places_is_told_and_nothing_is_lost(instance) -> None:
+    for name in ("staff/objections", "objections"):
+        (instance.data.dir / name / ("a" * 64)).mkdir(parents=True)
+
+    with pytest.raises(NetopsError, match=r"cannot be moved .*bring what is in it there"):
+        apart.found(instance)
+    assert (instance.data.dir / "staff" / "objections" / ("a" * 64)).is_dir()
 
 
 @root
