@@ -1,4 +1,4 @@
-"""Incidents: what is wrong, since when, who was told, who has taken it on. And a message's link, without a login."""
+"""Incidents: what is wrong, since when, who was told, who has taken it on. A message's link is `taking.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from netops.access.beyond import About
 from netops.alerts import book, people, telling, wording
 from netops.alerts.eyes import names
 from netops.alerts.policy import SEVERITIES
-from netops.alerts.service import LINK_MS, digest
 from netops.errors import NetopsError, UsageError
 from netops.tickets import MOST_NUMBER, portions, reported, standing
 from netops.web.language import current, mark
@@ -47,8 +46,6 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
     add("/incidents/<name>/take", "take_on", bound(take_on, desk), methods=["POST"])
     add("/incidents/<name>/mute", "mute", bound(mute, desk), methods=["POST"])
     add("/incidents/<name>/report", "report_fault", bound(report, desk), methods=["POST"])
-    add("/take/<token>", "take", bound(take, desk))
-    add("/take/<token>", "taken", bound(taken, desk), methods=["POST"])
 
 
 def index(desk: Desk) -> str:
@@ -65,9 +62,9 @@ def index(desk: Desk) -> str:
     return render_template(
         "dashboards/incidents.html",
         **frame(desk, city),
-        open=_rows(city, living[:SHOWN]),
+        open=rows(city, living[:SHOWN]),
         more=max(0, len(living) - SHOWN),
-        over=_rows(city, closed),
+        over=rows(city, closed),
         error=error,
     )
 
@@ -90,7 +87,7 @@ def incident(desk: Desk, name: str, error: str = "") -> str:
         }
         for subject, each in bad_first[:MEMBERS]
     ]
-    (row,) = _rows(city, [one])
+    (row,) = rows(city, [one])
     told = standing(desk.settings).values()
     device = one.root.removeprefix("device:") if one.root.startswith("device:") else ""
     return render_template(
@@ -171,32 +168,6 @@ def report(desk: Desk, name: str) -> Response:
     return redirect(where, code=303)
 
 
-def take(desk: Desk, token: str) -> str:
-    """Show what a message's link is about. Whoever fetches it takes nothing on: messengers look at links themselves."""
-    one, person = _of_link(desk, token)
-    return render_template("dashboards/take.html", **_about(desk, one), person_told=person, token=token, done=False)
-
-
-def taken(desk: Desk, token: str) -> str:
-    """Take it on in the name of whom the message was for."""
-    one, person = _of_link(desk, token)
-    if not one.taken_by and one.living:
-        desk.submit([people.taken(one.id, by=person, way=people.LINK, now_ms=desk.clock.now_ms())])
-    return render_template("dashboards/take.html", **_about(desk, one), person_told=person, token=token, done=True)
-
-
-def _of_link(desk: Desk, token: str) -> tuple[Incident, str]:
-    try:
-        with book.Reader(book.path(desk.settings)) as held:
-            found = held.by_token(digest(token), since_ms=desk.clock.now_ms() - LINK_MS)
-            one = held.get(found[0]) if found else None
-    except NetopsError:
-        abort(404)
-    if one is None or found is None:
-        abort(404)
-    return one, found[1]
-
-
 def in_sight(city: City, ones: Iterable[Incident]) -> list[Incident]:
     """Return incidents as somebody with a scope sees them: those of services that lie in it, and of these alone."""
     if guard.scope().whole:
@@ -222,13 +193,8 @@ def _whole(desk: Desk, name: str) -> Incident:
         return held.get(name) or abort(404)
 
 
-def _about(desk: Desk, one: Incident) -> dict[str, Any]:
-    city = desk.queries.city()
-    (row,) = _rows(city, [one])
-    return {**frame(desk, city), "one": one, "row": row}
-
-
-def _rows(city: City, ones: Sequence[Incident]) -> list[dict[str, Any]]:
+def rows(city: City, ones: Sequence[Incident]) -> list[dict[str, Any]]:
+    """Return incidents as a table shows them: each in one sentence, how bad, where."""
     called, language = names(city.snapshot), _language()
     return [
         {

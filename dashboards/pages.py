@@ -37,6 +37,7 @@ from dashboards import (
     sites,
     staff,
     summary,
+    taking,
     tickets,
     tokens,
     why,
@@ -251,7 +252,7 @@ def blueprint(desk: Desk) -> Blueprint:
     made.app_context_processor(lambda: {"found_words": found_words, "offset": offset(desk.clock.now_ms(), desk.zone)})
     rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
     bought = (register, histories, proposals, elements, maintenance)
-    for room in (*rooms, auditors, ledgers, summary, *bought, objections, handing, rulings):
+    for room in (*rooms, taking, auditors, ledgers, summary, *bought, objections, handing, rulings):
         room.install(made, desk)
     tokens.install(made, desk)
     sessions.install(made, desk)

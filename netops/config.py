@@ -194,6 +194,7 @@ class Person:
     urls: Secret | None = None  # where messages reach them: URLs of Apprise, a space between two
     name: str = ""  # as colleagues call them; empty: the id
     language: str = ""  # of what they are told, zh_CN or en; empty: the city's
+    group: bool = False  # several read what is sent there: a message's link asks who of them takes the incident on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -626,7 +626,13 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "subjects": _count,
     },
     "incident_over": {"incident": _name, "root": _name, "since_ms": instant, "subjects": _count, "into?": _name},
-    "incident_taken": {"incident": _name, "by": _name, "way": _one_of("link", "page", "command"), "remark?": _text},
+    "incident_taken": {
+        "incident": _name,
+        "by": _name,
+        "way": _one_of("link", "page", "command"),
+        "link?": _name,  # to whom the message went whose link was used; another than `by`: a group, and who is its word
+        "remark?": _text,
+    },
     "alerts_muted": {"root": _name, "until_ms": instant, "by": _name, "reason": _text},
     # a fault reported to the carrier: its clock runs from when this is recorded
     "ticket_step": {

@@ -59,6 +59,7 @@ def incident(_desk: Desk, each: Incident) -> shapes.Incident:
         flapping=each.flapping,
         taken_by=inside.staff(each.taken_by),
         taken=_instant(each.taken_ms),
+        taken_link=inside.staff(each.taken_link),
         bad=len(each.bad),
     )
 

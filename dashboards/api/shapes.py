@@ -489,6 +489,7 @@ class Incident:
     flapping: bool
     taken_by: str  # `city` to a carrier: which of the staff is the city's
     taken: Instant | None
+    taken_link: str  # to whom the message went by whose link it was taken on, where several read it; else empty
     bad: int  # members that are not well
 
 

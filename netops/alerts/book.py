@@ -40,6 +40,13 @@ FORMS = (
     CREATE INDEX notice_token ON notice (token) WHERE token != '';
     CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    # each reader of a message has a link of their own; `notice.token` is that of messages from before
+    """
+    CREATE TABLE link (
+        token TEXT PRIMARY KEY, incident TEXT NOT NULL, person TEXT NOT NULL, made_ms INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX link_incident ON link (incident);
+    """,
 )
 FIRST_MS, LONGEST_MS = 5_000, 300_000  # between two tries to tell somebody
 LIVING = (Phase.WAITING.value, Phase.OPEN.value)
@@ -122,7 +129,11 @@ class Reader:
         return dict(sqlite.rows(self._db, asked, (since_ms,)))
 
     def by_token(self, token: str, *, since_ms: int) -> tuple[str, str] | None:
-        """Return (incident, person) of the notice whose link has a token of this digest, made since then."""
+        """Return (incident, person) of the link whose token has this digest, made since then."""
+        known = sqlite.rows(self._db, "SELECT 1 FROM sqlite_schema WHERE name = 'link'")
+        asked = "SELECT incident, person FROM link WHERE token = ? AND made_ms >= ?"
+        if known and (found := sqlite.rows(self._db, asked, (token, since_ms))):
+            return found[0][0], found[0][1]
         asked = "SELECT incident, person FROM notice WHERE token = ? AND token != '' AND made_ms >= ?"
         found = sqlite.rows(self._db, asked, (token, since_ms))
         return (found[0][0], found[0][1]) if found else None
@@ -214,6 +225,12 @@ class Book(Reader):
                     (key, incident, person, now_ms, now_ms, token),
                 )
 
+    def link(self, tokens: Mapping[str, tuple[str, str]], *, now_ms: int) -> None:
+        """Keep whose links are about to go out: the digest of each token → (incident, person)."""
+        with self._db:
+            for token, (incident, person) in tokens.items():
+                sqlite.rows(self._db, "INSERT INTO link VALUES (?, ?, ?, ?)", (token, incident, person, now_ms))
+
     def end(self, keys: Iterable[str], *, now_ms: int, error: str = "") -> None:
         """Note how they went: sent, or why not."""
         with self._db:
@@ -237,6 +254,7 @@ class Book(Reader):
             )
             names = json.dumps([name for (name,) in gone])
             sqlite.rows(self._db, "DELETE FROM notice WHERE incident IN (SELECT value FROM json_each(?))", (names,))
+            sqlite.rows(self._db, "DELETE FROM link WHERE incident IN (SELECT value FROM json_each(?))", (names,))
         return len(gone)
 
 

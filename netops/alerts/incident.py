@@ -53,7 +53,8 @@ class Incident:
     """One root cause.
 
     `since_ms` is the first sign's, `opened_ms` when its grace was over; `openings` are the instants at which this root
-    opened of late, this one included; `into` names the wider incident that took its members.
+    opened of late, this one included; `into` names the wider incident that took its members; `taken_link` is to whom
+    the message went by whose link it was taken on.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Incident:
     flapping: bool = False
     taken_by: str = ""
     taken_ms: int | None = None
+    taken_link: str = ""
     into: str = ""
 
     @property
@@ -80,6 +82,11 @@ class Incident:
     def living(self) -> bool:
         """Whether it is not over."""
         return self.phase in {Phase.WAITING, Phase.OPEN}
+
+    @property
+    def is_said(self) -> bool:
+        """Whether who has taken it on is what the holder of a group's link said."""
+        return bool(self.taken_link) and self.taken_link != self.taken_by
 
     @property
     def carrier(self) -> str:
@@ -134,9 +141,9 @@ def drop(one: Incident, *, now_ms: int) -> Incident:
     return replace(one, phase=Phase.GONE, closed_ms=now_ms)
 
 
-def take(one: Incident, *, by: str, now_ms: int) -> Incident:
-    """Return the incident taken on by somebody; the first who did stays."""
-    return one if one.taken_by or not one.living else replace(one, taken_by=by, taken_ms=now_ms)
+def take(one: Incident, *, by: str, now_ms: int, link: str = "") -> Incident:
+    """Return the incident taken on by somebody, by whose message's link; the first who did stays."""
+    return one if one.taken_by or not one.living else replace(one, taken_by=by, taken_ms=now_ms, taken_link=link)
 
 
 def _told(members: Mapping[str, Member], signs: Mapping[str, Sign], seen: Seen, now_ms: int) -> dict[str, Member]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from netops.access.approvals import names_somebody
 from netops.errors import UsageError
 from netops.facts import Fact
 
@@ -13,14 +14,25 @@ if TYPE_CHECKING:
 LINK, PAGE, COMMAND = "link", "page", "command"
 LONGEST_MS: Final = 7 * 86_400_000  # what must be quiet for longer is a matter for the policy
 MOST_REASON: Final = 500
+MOST_NAME: Final = 40
 
 
-def taken(incident: str, *, by: str, way: str, now_ms: int, remark: str = "") -> Fact:
-    """Return the fact that somebody takes an incident on."""
+def taken(incident: str, *, by: str, way: str, now_ms: int, remark: str = "", link: str = "") -> Fact:
+    """Return the fact that somebody takes an incident on; `link`: to whom the message went whose link was used."""
     body: dict[str, JSON] = {"incident": incident, "by": by, "way": way}
+    if link:
+        body["link"] = link
     if remark:
         body["remark"] = remark[:MOST_REASON]
     return Fact(kind="incident_taken", at_ms=now_ms, body=body)
+
+
+def called(name: str) -> str:
+    """Return a name that somebody gave by hand as it is kept; UsageError for none, and for a number in its place."""
+    told = " ".join(name.split())
+    if not told or len(told) > MOST_NAME or not told.isprintable() or names_somebody(told):
+        raise UsageError(f"a name has 1 to {MOST_NAME} characters and is no number: it stands in the ledger for ever")
+    return told
 
 
 def muted(root: str, *, until_ms: int, by: str, reason: str, now_ms: int) -> Fact:

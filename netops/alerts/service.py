@@ -12,7 +12,7 @@ import logging
 import secrets
 import threading
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
 from netops.alerts import incident, notify, policy, roots, telling, wording
@@ -143,7 +143,8 @@ class Alerts:
         for fact in taken:
             one = living.get(str(fact.body["incident"]))
             if one is not None and not one.taken_by and one.id not in changed:
-                changed[one.id] = incident.take(one, by=str(fact.body["by"]), now_ms=fact.at_ms)
+                by, link = (str(fact.body.get(name, "")) for name in ("by", "link"))
+                changed[one.id] = incident.take(one, by=by, link=link, now_ms=fact.at_ms)
         self._book.keep(list(changed.values()))
 
     # ---- what is wrong
@@ -197,17 +198,19 @@ class Alerts:
         groups = telling.grouped(self._policy, ready, ones, recent)
         if not groups:
             return
-        tokens = [secrets.token_urlsafe(18) for _ in groups]
-        for token, (person, theirs) in zip(tokens, groups, strict=True):
-            noted = {each.key: (each.incident, person) for each in theirs}
-            single = len(theirs) == 1 and theirs[0].what == telling.BEGUN
-            self._book.begin(noted, digest(token) if single else "", now_ms=now_ms)
+        tokens: list[dict[str, str]] = []
+        for person, theirs in groups:
+            self._book.begin({each.key: (each.incident, person) for each in theirs}, "", now_ms=now_ms)
+            tokens.append({who: secrets.token_urlsafe(18) for who in _readers(self._settings, person)})
+            if len(theirs) == 1 and theirs[0].what == telling.BEGUN:
+                links = {digest(token): (theirs[0].incident, who) for who, token in tokens[-1].items()}
+                self._book.link(links, now_ms=now_ms)
         self._send(groups, tokens, ones, now_ms)
 
     def _send(
         self,
         groups: Sequence[tuple[str, list[Notice]]],
-        tokens: Sequence[str],
+        tokens: Sequence[Mapping[str, str]],
         ones: Mapping[str, Incident],
         now_ms: int,
     ) -> None:
@@ -217,9 +220,8 @@ class Alerts:
         for number, (person, theirs) in enumerate(groups):
             about = [ones[each.incident] for each in theirs]
             try:
-                for who in reached(settings, person):
-                    spoken = language(settings, who)
-                    title, body = self.worded(about, spoken, tokens[number], now_ms=now_ms)
+                for name, who in readers(settings, person).items():
+                    title, body = self.worded(about, language(settings, who), tokens[number][name], now_ms=now_ms)
                     urls = who.urls.read().split() if who.urls else []
                     messages += [(number, notify.Message(url, title, body)) for url in urls]
             except ConfigError as said:
@@ -261,17 +263,35 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def reached(settings: Settings, person: str) -> list[Person]:
-    """Return whose addresses a name stands for; ConfigError for nobody's."""
+def readers(settings: Settings, person: str) -> dict[str, Person]:
+    """Return whose addresses a name stands for, by their own names; ConfigError for nobody's."""
     alert = settings.alert
     if person == EVERYBODY:
-        return list(alert.people.values())
+        return dict(alert.people)
     kind, _, name = person.rpartition(":")
     held = (alert.carriers if kind == telling.CARRIER else alert.people).get(name)
     if held is None:
         table = "carriers" if kind else "people"
         raise ConfigError(f"nobody is called '{name}'; set [alert.{table}.{name}] urls")
-    return [held]
+    return {person: held}
+
+
+def reached(settings: Settings, person: str) -> list[Person]:
+    """Return whose addresses a name stands for; ConfigError for nobody's."""
+    return list(readers(settings, person).values())
+
+
+def is_group(settings: Settings, person: str) -> bool:
+    """Whether several read what is sent to this name: then it says nobody in particular."""
+    held = settings.alert.people.get(person)
+    return person == EVERYBODY or (held is not None and held.group)
+
+
+def _readers(settings: Settings, person: str) -> dict[str, Person]:
+    """Return what `readers` does; nobody where the settings know nobody, which is told when it is sent."""
+    with suppress(ConfigError):
+        return readers(settings, person)
+    return {}
 
 
 def _reachable(settings: Settings, held: Policy) -> None:

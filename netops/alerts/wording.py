@@ -48,6 +48,7 @@ WORDS: Final = {
         "lasted": "持续 {length}",
         "still": "仍中断 {bad}/{n}",
         "taken": "{by} 已处理",
+        "said": "{by}（持链接者所称）",
         "where": "街道：{names}",
         "why": "原因：{because}",
         "see": "查看",
@@ -73,6 +74,7 @@ WORDS: Final = {
         "lasted": "lasted {length}",
         "still": "still down {bad}/{n}",
         "taken": "taken on by {by}",
+        "said": "{by} (said by the one who held the link)",
         "where": "where: {names}",
         "why": "why: {because}",
         "see": "see",
@@ -141,7 +143,7 @@ def body(one: Incident, names: Names, language: Language, zone: str, *, now_ms: 
     elif len(one.members) > 1:
         lines.append(words["still"].format(bad=len(one.bad), n=len(one.members)))
     if one.taken_by:
-        lines.append(words["taken"].format(by=safe(one.taken_by)))
+        lines.append(words["taken"].format(by=taker(one, language)))
     told = Counter(each.because for each in one.members.values() if each.because)
     if told and one.root.partition(":")[0] in {"device", "carrier", "service"}:
         lines.append(words["why"].format(because=safe(because.said(told.most_common(1)[0][0], language))))
@@ -151,6 +153,12 @@ def body(one: Incident, names: Names, language: Language, zone: str, *, now_ms: 
         rest = f" +{len(areas) - MOST_LISTED}" if len(areas) > MOST_LISTED else ""
         lines.append(words["where"].format(names=", ".join(called) + rest))
     return lines
+
+
+def taker(one: Incident, language: Language) -> str:
+    """Return who has taken it on; where a group's link was used, whose word that is."""
+    by = safe(one.taken_by)
+    return WORDS[language]["said"].format(by=by) if one.is_said else by
 
 
 def many(ones: Sequence[Incident], names: Names, language: Language, *, rehearsal: bool) -> tuple[str, list[str]]:

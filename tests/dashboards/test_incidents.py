@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -10,6 +11,7 @@ from netops import spool
 from netops.alerts import book, incident
 from netops.alerts.incident import Incident, Member, Phase
 from netops.alerts.service import digest
+from netops.config import Person
 from netops.facts import decode
 
 small_city = sys.modules["small_city"]
@@ -131,6 +133,118 @@ def test_a_guessed_an_old_and_a_used_link(told):
     with book.Book(book.path(told.settings)) as held:
         held.begin({"20260915-00001/begun/0/first": ("20260915-00001", "first")}, digest("newer"), now_ms=0)
     assert client.get(f"/take/{TOKEN}").status_code == 404
+
+
+# ---- a link that several hold
+PEOPLE = {
+    "first": Person(name="张伟"),
+    "li.na": Person(name="李娜"),
+    "ops": Person(name="值班群", group=True),
+}
+DUTY = """
+rules: []
+routes: []
+duties: [{id: network, timezone: Asia/Shanghai, turns: [li.na], from: 2026-01-01T00:00, every_h: 168}]
+"""
+
+
+@pytest.fixture
+def group(told, monkeypatch, tmp_path):
+    """The same city: the message went to a group as well, and `li.na` is on duty."""
+    (tmp_path / "policy.yaml").write_text(DUTY)
+    monkeypatch.setattr("netops.alerts.policy.OWN", tmp_path / "policy.yaml")
+    told.settings.alert.people.update(PEOPLE)
+    with book.Book(book.path(told.settings)) as held:
+        held.link({digest("of-a-group"): ("20260915-00001", "ops")}, now_ms=told.clock.now_ms())
+    return told
+
+
+def names(text):
+    return re.findall(r"<button[^>]*>([^<]*)：我来处理", text)
+
+
+def test_a_groups_link_asks_who_it_is_and_one_tap_is_all(group):
+    client = group.client()
+    text = client.get("/take/of-a-group").get_data(as_text=True)
+    assert names(text) == ["李娜", "张伟"], "whoever is on duty stands first, the group itself is nobody"
+    assert "值班" in text
+
+    done = client.post("/take/of-a-group", data={"who": "li.na"})
+    assert "由 李娜 处理" in done.get_data(as_text=True)
+    (fact,) = stated(group, "incident_taken")
+    assert {**fact.body} == {"incident": "20260915-00001", "by": "li.na", "way": "link", "link": "ops"}
+
+
+def test_a_name_typed_by_hand_is_remembered_on_that_phone_alone(group):
+    client = group.client()
+    done = client.post("/take/of-a-group", data={"name": "  王  敏 "})
+    assert "由 王 敏 处理" in done.get_data(as_text=True)
+    cookie = done.headers["Set-Cookie"]
+    assert all(each in cookie for each in ("HttpOnly", "SameSite=Strict", "Path=/take"))
+
+    assert names(client.get("/take/of-a-group").get_data(as_text=True)) == ["王 敏", "李娜", "张伟"]
+    assert names(group.client().get("/take/of-a-group").get_data(as_text=True)) == ["李娜", "张伟"]
+    again = client.post("/take/of-a-group", data={"name": "王 敏"})
+    assert again.status_code == 200
+    assert [each.body["by"] for each in stated(group, "incident_taken")] == ["王 敏", "王 敏"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"who": "ops"},
+        {"who": "nobody"},
+        {"name": " "},
+        {"name": "x" * 41},
+        {"name": "13800138000"},
+        {"name": "a\x07"},
+    ],
+)
+def test_a_groups_link_takes_nothing_on_in_the_name_of_nobody(group, sent):
+    answer = group.client().post("/take/of-a-group", data=sent)
+
+    assert answer.status_code == 400
+    assert "请选择或写下您的姓名" in answer.get_data(as_text=True)
+    assert stated(group, "incident_taken") == []
+
+
+def test_a_link_of_ones_own_asks_nothing_and_takes_no_other_name(group):
+    client = group.client()
+    assert names(client.get(f"/take/{TOKEN}").get_data(as_text=True)) == []
+
+    answer = client.post(f"/take/{TOKEN}", data={"who": "li.na", "name": "王敏"})
+    assert "由 张伟 处理" in answer.get_data(as_text=True)
+    assert "Set-Cookie" not in answer.headers
+    (fact,) = stated(group, "incident_taken")
+    assert (fact.body["by"], "link" in fact.body) == ("first", False)
+
+
+@pytest.mark.parametrize("person", ["ops", "everybody"])
+def test_pages_say_whose_word_it_is(group, person):
+    with book.Book(book.path(group.settings)) as held:
+        held.keep([incident.take(held.get("20260915-00001"), by="王敏", now_ms=1, link=person)])
+
+    for path in ("/incidents", "/incidents/20260915-00001", "/take/of-a-group"):
+        assert "（持链接者所称）" in group.browser("operator").get(path).get_data(as_text=True), path
+
+
+def test_a_link_of_a_message_from_before_that_went_to_everybody_asks_too(group):
+    with book.Book(book.path(group.settings)) as held:
+        told = {"20260915-00001/begun/0/everybody": ("20260915-00001", "everybody")}
+        held.begin(told, digest("older"), now_ms=group.clock.now_ms())
+
+    assert names(group.client().get("/take/older").get_data(as_text=True)) == ["李娜", "张伟"]
+
+
+@pytest.mark.parametrize("cookie", ["%3Cscript%3Ealert(1)%3C/script%3E", "%00%07", "x" * 300, "13800138000", "%ff%fe"])
+def test_a_forged_memory_of_a_phone_is_data_or_nobody(group, cookie):
+    client = group.client()
+    client.set_cookie("netops_who", cookie, path="/take")
+    answer = client.get("/take/of-a-group")
+
+    assert answer.status_code == 200
+    assert "<script>alert" not in answer.get_data(as_text=True)
 
 
 @pytest.mark.parametrize("language", ["zh_CN", "en"])

@@ -21,7 +21,8 @@ from netops.access.steps import Step
 from netops.access.tokens import Tokens
 from netops.alerts import book
 from netops.alerts.incident import Incident, Member, Phase
-from netops.config import Listener
+from netops.alerts.service import digest
+from netops.config import Listener, Person
 from netops.facts import Fact
 from netops.status import page
 from netops.status.places import Area, Hotspot, Stand, Status, Works
@@ -47,6 +48,8 @@ PAGES = {  # path → whose page it is
     "/reading/wlan-controller-0/1789999980000": "auditor",
     "/incidents": "operator",
     "/incidents/20260915-00001": "operator",
+    "/take/of-a-person": "",
+    "/take/of-a-group": "",
     "/why/site-9": "operator",
     "/tickets": "operator",
     "/tickets/T20260920-seen": "operator",
@@ -131,8 +134,12 @@ def _something_wrong(site):
             secret = Sessions(database).begin(role, now_ms=now - 900_000, whence=phone)
             Sessions(database).person(secret, now_ms=now - 60_000, address="203.0.113.77")
             Sessions(database).begin(role, now_ms=now - 60_000, step=Step.PROVE, whence=Whence(address="192.0.2.7"))
+    told = {"first": Person(name="张伟"), "li.na": Person(name="李娜"), "ops": Person(name="值班群", group=True)}
+    site.settings.alert.people.update(told)
+    links = {digest("of-a-person"): (one.id, "first"), digest("of-a-group"): (one.id, "ops")}
     with book.Book(book.path(site.settings)) as held:
         held.keep([one])
+        held.link(links, now_ms=now)
     said = tickets.reported(
         down[:1], contract="contract-a", by="operator", now_ms=now - 300_000, token="seen", incident=one.id
     )
@@ -238,6 +245,7 @@ PRESSED = "a[href],button,input:not([type=hidden],[type=checkbox],[type=radio]),
     [
         *("/", "/worst", "/incidents", "/incidents/20260915-00001", "/area/110108015", "/site/site-9", "/tickets"),
         *("/contracts", "/contract/contract-b", "/accounts", "/register", "/register/device/ap-0009/edit", "/login"),
+        "/take/of-a-group",
     ],
 )
 def test_what_is_touched_on_a_phone_is_as_high_as_a_thumb(look, browser, path):
@@ -336,6 +344,18 @@ def test_from_a_months_figure_to_the_poll_of_an_hour_in_two_clicks(look, browser
 
     assert browser.evaluate("location.pathname").startswith("/reading/wlan-controller-9/")
     assert max(waits) < STEP_S, waits
+
+
+def test_a_groups_link_is_used_on_a_phone_in_one_tap_and_the_phone_remembers_who(look, browser):
+    look("/take/of-a-group", "")
+    browser.size(*SIZES["phone"])
+    names = "[...document.querySelectorAll('.door form button')].map(e=>e.innerText)"
+    assert browser.evaluate(names) == ["张伟：我来处理", "李娜：我来处理", "我来处理"]
+    click(browser, "form:has([value='li.na']) button")
+
+    assert "由 李娜 处理" in browser.evaluate("document.querySelector('.notice.good').innerText")
+    browser.open(browser.evaluate("location.href"))
+    assert browser.evaluate(names)[0] == "李娜：我来处理"
 
 
 def test_what_is_printed_is_light_whatever_the_screen_is_and_has_no_menu(look, browser):

@@ -161,6 +161,46 @@ def test_nobody_takes_it_on_so_the_second_is_told_in_their_language(house):
     assert [each["title"] for each in phone.heard] == ["【演练】[紧急] a 中断", "[REHEARSAL] [CRITICAL] a is down"]
 
 
+def test_where_everybody_is_told_each_has_a_link_of_their_own(house, tmp_path):
+    hands = Hands()
+    with messenger() as phone:
+        settings = house(phone.url)
+        settings = replace(settings, alert=replace(settings.alert, policy=None))
+        with alerts(settings, hands) as made:
+            show(settings, service("a", "down", since_ms=NOW - HOUR), at_ms=NOW)
+            made.once()
+            hands.now += 15 * SECOND
+            show(settings, service("a", "down", since_ms=NOW - HOUR), at_ms=hands.now)
+            made.once()
+            told = [re.search(r"take/([\w-]+)", each["message"])[1] for each in phone.heard]
+            with book.Reader(book.path(settings)) as held:
+                whose = [held.by_token(digest(token), since_ms=NOW - HOUR)[1] for token in told]
+                assert held.by_token(digest(told[0]), since_ms=NOW + HOUR) is None
+
+    assert sorted(whose) == ["first", "second"]
+
+
+def test_a_name_said_by_who_held_a_groups_link_is_called_so(house):
+    hands = Hands()
+    with messenger() as phone:
+        settings = house(phone.url)
+        with alerts(settings, hands) as made:
+            show(settings, service("a", "down", since_ms=NOW - MINUTE), at_ms=NOW)
+            made.once()
+            with book.Reader(book.path(settings)) as held:
+                (one,) = held.living()
+            body = {"incident": one.id, "by": "李娜", "way": "link", "link": "ops"}
+            said(settings, ("incident_taken", body), at_ms=NOW + SECOND)
+            hands.now += MINUTE
+            show(settings, service("a", "up"), at_ms=hands.now)
+            made.once()
+            hands.now += 5 * MINUTE
+            show(settings, service("a", "up"), at_ms=hands.now)
+            made.once()
+
+    assert "李娜（持链接者所称） 已处理" in phone.heard[-1]["message"]
+
+
 def test_who_takes_it_on_by_the_link_stops_the_calls(house):
     hands = Hands()
     with messenger() as phone:
