@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from inventory import edits
 from inventory.errors import FilesError
 from netops.access import reach
-from netops.access.part import within
+from netops.access.part import is_of_all, within
 from netops.alerts import roots
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def beyond(about: About, whole: Snapshot, seen: Seen, scope: Scope) -> str:
     """Return why somebody with this scope cannot state this, or the empty string; `seen` is the scope's part."""
     if scope.whole or _lies(about, whole, seen, scope):
         return ""
-    if scope.of_places and about.terms.get("contract") in seen.contracts and not _named(about.terms):
+    if scope.of_places and about.terms.get("contract") in seen.contracts and is_of_all(about.terms.get("services")):
         return f"{about.name}: {NAMELESS}"
     return f"{about.name} touches {OUTSIDE}; expected what lies in {scope}"
 
@@ -65,8 +65,3 @@ def _lies(about: About, whole: Snapshot, seen: Seen, scope: Scope) -> bool:
     except FilesError:
         return False  # the rules refuse it in any case
     return reach.encloses(whole, seen, scope, wanted)
-
-
-def _named(terms: Mapping[str, Any]) -> bool:
-    services = terms.get("services")
-    return isinstance(services, list) and any(each != "*" for each in services)

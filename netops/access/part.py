@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from netops import children
+from netops.sla.exclusions import ALL
 from netops.sla.sold import fits
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ def part(whole: Snapshot, scope: Scope, contracts: Iterable[Contract] = ()) -> P
 def within(terms: Mapping[str, object], held: Seen, scope: Scope) -> bool:
     """Whether a request is about what lies in a scope, and about nothing else: its contract, services and sites.
 
-    One about all services of a contract reaches beyond whoever sees a part of the places; one about the visitors of a
-    site beyond whoever sees a device there.
+    One about all services of a contract (it names none, or `*` beside some) reaches beyond whoever sees a part of the
+    places; one about the visitors of a site beyond whoever sees a device there.
     """
     if scope.whole:
         return True
@@ -94,11 +95,16 @@ def within(terms: Mapping[str, object], held: Seen, scope: Scope) -> bool:
     services, sites, contract = terms.get("services"), terms.get("sites"), terms.get("contract")
     if not contract and not sites:
         return False
-    named = [each for each in services if each != "*"] if isinstance(services, list) else []
-    if contract and (contract not in seen.contract or (scope.of_places and not named)):
+    if contract and (contract not in seen.contract or (scope.of_places and is_of_all(services))):
         return False
+    named = services if isinstance(services, list) else []
     inside = not isinstance(sites, list) or all(each in held.visited for each in sites)
-    return inside and all(each in seen.service for each in named)
+    return inside and all(each in seen.service for each in named if each != ALL)
+
+
+def is_of_all(services: object) -> bool:
+    """Whether a list of services stands for all that a contract sells: none is named, or all are beside some."""
+    return not isinstance(services, list) or not services or ALL in services
 
 
 def _snapshot(whole: Snapshot, scope: Scope) -> Snapshot:

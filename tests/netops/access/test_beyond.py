@@ -208,6 +208,12 @@ CASES = {
         WHOLES,
         lambda by: asked(by, "exclusion", WINDOW | {"services": ["*"]}),
     ),
+    "an exclusion of one service and of all": (
+        "exclusion_claim",
+        "cm",
+        WHOLES,
+        lambda by: asked(by, "exclusion", WINDOW | {"services": ["wifi-a1", "*"]}),
+    ),
     "a site that is opened": ("approval_request", "op", PLACES, lambda by: asked(by, "fail_open", FAIL_OPEN)),
     "a change of the register": (
         "approval_request",
