@@ -14,6 +14,7 @@ from inventory.register import Register
 from netops import amending, facts, fail_open, founding
 from netops.access import approvals, tables
 from netops.access.passwords import Passwords
+from netops.access.scope import parse
 from netops.access.staff import Staff
 from netops.clock import SYSTEM
 from netops.config import Listener
@@ -342,3 +343,32 @@ def test_what_two_persons_decide_about_the_register_is_carried_out_and_judged_by
     (leaf,) = stated(settings, "register_change")
     assert (leaf.fact.body["outcome"], leaf.fact.body["request"]) == ("applied", asked[0].body["request"])
     assert stated(settings, "register_applied")[-1].fact.body["revision"] == leaf.fact.body["revision"]
+
+
+def test_who_sees_a_part_of_the_city_speaks_of_what_was_put_there_a_moment_ago_and_of_nothing_else(house):
+    made, _, _, settings = house
+    now = made._clock.at_ms
+    known = made._seen.site["library"]
+    mine, theirs = (each.id for each in made._seen.areas[:2])
+    with sql.Database(tables.url(settings)) as database:
+        staff = Staff(database, Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)))
+        once = staff.add("li.na", role="operator", by="t", now_ms=now - M, scope=parse([f"area:{mine}"]))
+        staff.change("li.na", old=once, new="correct horse battery", address="::1", now_ms=now - M)
+    edits = [
+        Edit(noun="site", id=name, before="", after=replace(known, id=name, area=area))
+        for name, area in (("new", mine), ("far", theirs))
+    ]
+    with Register(settings.register_url, rehearsal=False) as register:
+        register.edit(edits, at_ms=now - M, now_ms=now, request="req-0", by="li.na, zhao", reason="x")
+    assert "new" not in made._seen.site, "the job that reads the register has not run since"
+    with Spool(settings.data.dir / "spool" / "web.db", source="web") as web:
+        for name in ("new", "far"):
+            terms = {"sites": [name], "start_ms": now, "end_ms": now + HOUR}
+            asked = {"terms": terms, "by": "li.na", "role": "operator", "reason": "flood", "now_ms": now}
+            facts.submit(web, *approvals.ask("fail_open", **asked))
+        until(lambda: made._taken["facts"] == 1 and made._taken["isolated"] == 1)
+
+    (leaf,) = stated(settings, "approval_request")
+    assert leaf.fact.body["terms"]["sites"] == ["new"]
+    (refused,) = stated(settings, "fact_refused")
+    assert "outside your part of the city" in refused.fact.body["reason"]
