@@ -15,6 +15,7 @@ from inventory.model import Door
 from inventory.register import Register
 from netops import tickets
 from netops.access import permissions, record
+from netops.access.tokens import within
 from netops.alerts import book, incident
 from netops.alerts.incident import Incident, Member, Phase
 
@@ -117,3 +118,8 @@ def test_every_role_but_the_carriers_sees_the_citys_own():
     without = {role for role in permissions.ROLES if not permissions.may(role, inside.PERMISSION)}
 
     assert without == {"carrier"}
+
+
+@pytest.mark.parametrize("role", [each for each in permissions.ROLES if each != "carrier"])
+def test_no_token_of_a_carrier_has_a_role_that_sees_more(role):
+    assert not within(role, "carrier")
