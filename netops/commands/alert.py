@@ -17,7 +17,7 @@ from netops.access import record
 from netops.alerts import book, duty, notify, people, policy, service, wording
 from netops.alerts.eyes import names
 from netops.alerts.policy import SEVERITIES
-from netops.clock import utc
+from netops.clock import SYSTEM, utc
 from netops.commands import approve
 from netops.errors import ConfigError, NetopsError, UsageError
 
@@ -111,7 +111,8 @@ def _take(args: argparse.Namespace, settings: Settings) -> int:
         raise UsageError(f"incident '{one.id}' is over; nobody need take it on")
     if one.taken_by:
         raise UsageError(f"incident '{one.id}' is taken on by {one.taken_by} since {utc(one.taken_ms or 0):%H:%M} UTC")
-    said = people.taken(one.id, by=account.name, way=people.COMMAND, now_ms=args.now_ms, remark=args.remark)
+    now_ms = SYSTEM.now_ms()  # after the login: a word from before it is nobody's
+    said = people.taken(one.id, by=account.name, way=people.COMMAND, now_ms=now_ms, remark=args.remark)
     return _state(args, settings, said)
 
 
@@ -119,8 +120,9 @@ def _mute(args: argparse.Namespace, settings: Settings) -> int:
     account = approve.login(settings, args.person, args.password, "incident.take")
     if not 0 <= args.hours < 1e6:
         raise UsageError("--hours is no number of hours; expected 0 to 168")
-    until = args.now_ms + int(args.hours * HOUR_MS)
-    said = people.muted(args.root, until_ms=until, by=account.name, reason=args.reason, now_ms=args.now_ms)
+    now_ms = SYSTEM.now_ms()
+    until = now_ms + int(args.hours * HOUR_MS)
+    said = people.muted(args.root, until_ms=until, by=account.name, reason=args.reason, now_ms=now_ms)
     return _state(args, settings, said)
 
 

@@ -17,6 +17,7 @@ from inventory.snapshot import snapshot
 from netops import tickets
 from netops.access import record
 from netops.alerts import book
+from netops.clock import SYSTEM
 from netops.commands import approve
 from netops.errors import UsageError
 from netops.sla.tickets import ANSWERED, CLOSED, OUTCOMES, PAUSED, RESUMED
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         held,
         word,
         by=by,
-        now_ms=args.now_ms,
+        now_ms=SYSTEM.now_ms(),  # after the login: a word from before it is nobody's
         number=getattr(args, "number", ""),
         outcome=getattr(args, "outcome", ""),
         remark=args.remark,
@@ -113,7 +114,7 @@ def _reported(args: argparse.Namespace, settings: Settings, by: str) -> list[Fac
             portion,
             contract=contract,
             by=by,
-            now_ms=args.now_ms,
+            now_ms=SYSTEM.now_ms(),
             token=secrets.token_hex(3),
             incident=args.incident,
             number=args.number,

@@ -6,15 +6,21 @@ import argparse
 import json
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from netops import spool, tickets
+from netops.access import record, tables
+from netops.access.admission import Admission
 from netops.alerts import book
 from netops.alerts.incident import Incident, Member, Phase
+from netops.clock import SYSTEM
+from netops.commands import alert
 from netops.commands import ticket as command
 from netops.errors import UsageError
 from netops.facts import decode
+from netops.ledger import Ledger, LedgerEntry
 
 small_city = sys.modules["small_city"]
 MINUTE = 60_000
@@ -146,6 +152,7 @@ def run(told, what, *words, capsys, **more):
     command.arguments(parser)
     args = parser.parse_args([what, *words])
     args.now_ms = told.clock.now_ms() + more.pop("after_ms", 0)
+    command.SYSTEM = SimpleNamespace(now_ms=lambda: args.now_ms)  # `somebody` puts it back
     code = command.run(args, told.settings)
     return code, capsys.readouterr()
 
@@ -154,6 +161,7 @@ def run(told, what, *words, capsys, **more):
 def somebody(monkeypatch):
     """Who speaks is the staff accounts' own matter (`netops/commands/approve.py` has its tests)."""
     monkeypatch.setattr("netops.commands.approve.login", lambda *_: argparse.Namespace(name="operator"))
+    monkeypatch.setattr(command, "SYSTEM", command.SYSTEM)
 
 
 def test_the_command_reports_and_lists(told, somebody, capsys):
@@ -172,6 +180,31 @@ def test_the_command_reports_and_lists(told, somebody, capsys):
     run(told, "close", name, "--outcome", "withdrawn", *own, capsys=capsys)
     _, said = run(told, "list", "--language", "en", capsys=capsys)
     assert said.out == "No ticket is open.\n"
+
+
+@pytest.mark.parametrize(
+    ("of", "words"),
+    [
+        (command, ["report", "wifi-0000"]),
+        (alert, ["take", INCIDENT]),
+        (alert, ["mute", "device:wlan-controller-0", "--hours", "1", "--reason", "x"]),
+    ],
+    ids=["report", "take", "mute"],
+)
+def test_a_word_by_command_is_of_the_login_that_comes_with_it_and_the_core_takes_it(told, monkeypatch, of, words):
+    """Nobody logged in before: a word that said to be older than the login would be nobody's."""
+    monkeypatch.setenv("OF_A_TEST", small_city.PASSWORD)
+    parser = argparse.ArgumentParser()
+    of.arguments(parser)
+    args = parser.parse_args([*words, "--as", "operator", "--password", "env:OF_A_TEST"])
+    args.now_ms = SYSTEM.now_ms()
+    assert of.run(args, told.settings) == 0
+
+    given = spool.read(record.spool_path(told.settings, "cli"), after=0, limit=9)
+    entries = [LedgerEntry(each.source, each.sequence, decode(each.payload)) for each in given]
+    with Ledger(told.settings.data.dir / "other.db", origin="x/rehearsal", rehearsal=True) as ledger:
+        gate = Admission(ledger, tables.url(told.settings))
+        assert gate.refuses(entries, now_ms=SYSTEM.now_ms()) == [""] * len(entries) != []
 
 
 @pytest.mark.parametrize(
