@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, render_template, send_file
 from werkzeug.utils import secure_filename
 
-from dashboards import audit, drawn, terms, words
+from dashboards import audit, drawn, held, terms, words
 from dashboards.city import RANK, sums
 from dashboards.frame import bound, frame, paged
 from inventory import codec
@@ -19,7 +19,7 @@ from netops.coverage import said
 from netops.errors import EvidenceError
 from netops.evidence import bundle as bundles
 from netops.evidence import canonical
-from netops.report import witnessed
+from netops.report import because, witnessed
 from netops.situation import State
 from netops.web.language import current
 from netops.web.language import gettext as _
@@ -198,6 +198,7 @@ def _verdict(leaf: Leaf) -> dict[str, Any]:
         "leaf": leaf.index,
         "at_ms": leaf.fact.at_ms,
         "said": {"met": _("达标"), "missed": _("未达标"), "not_determinable": _("无法判定")}[outcome],
+        "because": because.said(body.get("because", ""), held.language()),
         **{name: exact(body.get(name)) for name in ("value", "lower", "upper")},
     }
 

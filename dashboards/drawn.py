@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from dashboards import words
+from dashboards import terms, words
 from dashboards.running import Running
 from netops.alerts import burning
 from netops.clock import utc
@@ -77,9 +77,8 @@ def _money(report: Mapping[str, Any], language: Language) -> dict[str, Any]:
     for each in found:
         fixed = each.kind in {"fees", "payable"}
         low, high = (Decimal(0), each.left) if fixed else sorted((each.left, each.left - each.amount))
-        about = ", ".join(
-            part for part in (each.item, each.objective, f"{each.percent} %" if each.percent else "") if part
-        )
+        said = (terms.title(each.item), terms.title(each.objective), f"{each.percent} %" if each.percent else "")
+        about = words.several(dict.fromkeys(filter(None, said)))
         rows.append({"label": say(each.kind, language), "about": about, "amount": figures.money(str(each.amount))})
         bars.append(
             waterfall.Bar(

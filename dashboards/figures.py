@@ -95,7 +95,8 @@ def _figure(
     sold, given = text
     title = terms.title(sold.title or sold.id) if sold is not None else item_id
     indicator = terms.indicator(given) if given is not None else str(told["indicator"])
-    named = terms.title(given.title) if given is not None and given.title else indicator
+    own = terms.title(given.title) if given is not None else ""  # often says the item's title over again
+    named = own.removeprefix(title).lstrip(":： ") or indicator
     return Figure(
         version=part["version"],
         start_ms=part["start_ms"],

@@ -160,6 +160,15 @@ SHORT = {
     "probe.reached": "reached",
     "probe.rtt.p95": "round trip p95",
     "probe.loss": "loss",
+    "probe.packets.answered": "packets answered",
+    "portal.login.success": "login success",
+    "portal.login.time": "time to come online",
+    "portal.login.mean": "mean time to come online",
+    "portal.authentication.time": "authentication response",
+    "portal.authentication.mean": "mean authentication response",
+    "portal.controller.time": "time of the controller",
+    "portal.radius.time": "RADIUS response",
+    "portal.sms.time": "time to the message's delivery",
 }
 YES_OR_NO: tuple[float | None, float | None] = (0, 1)  # a metric with these bounds is so, or is not
 SPELT = {

@@ -178,7 +178,8 @@ def _got(counts: Mapping[str, int], language: Language) -> str:
         return WORDS["undecided"][language == "en"].format(n=f"{counts['not_determinable']}/{every}")
     said = WORDS[word][language == "en"].format(all=every, n=counts["missed"])
     more = counts["not_determinable"]
-    return f"{said}, {WORDS['undecided'][language == 'en'].format(n=more)}" if more else said
+    comma = ", " if language == "en" else "，"
+    return f"{said}{comma}{WORDS['undecided'][language == 'en'].format(n=more)}" if more else said
 
 
 def _worst_first(now: Sequence[Closed]) -> list[Closed]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "network": mark("网络"),
-    "contracts": mark("合同"),
+    "contracts": mark("合同监管"),
     "visitors": mark("公众上网"),
     "office": mark("管理"),
 }
