@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from collectors.snmp.varbind import Oid, Value
 
-_CHUNK = 4 << 20
+_CHUNK = 512 << 10  # octets that are read at a time: little more than may be there is ever unpacked
 _MAX_LINE = 256 << 10  # octets; a datagram holds 64 KiB, in hexadecimal twice that
 _SMALL = 1 << 20  # octets; what a packed recording may hold in any case
 _TWICE = 1 << 15  # objects that stand there again, ten times as many as there are
