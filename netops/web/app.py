@@ -90,12 +90,17 @@ def _shared() -> Blueprint:
 
 
 def _bound(app: Flask, uploads: Mapping[str, int]) -> None:
-    """Let the forms that hold files be larger than others, before anybody reads one; their fields stay as small."""
+    """Let the forms that hold files be larger than others, before anybody reads one; their fields stay as small.
+
+    A form is read in pieces of 64 KiB, and the end of one that looks like the beginning of a boundary (any line break)
+    is held against the bound of a field together with the piece after it: that bound must have room for both.
+    """
 
     @app.before_request
     def _larger() -> None:
         if (most := uploads.get(request.endpoint or "")) is not None:
             request.max_content_length = most
+            request.max_form_memory_size = 2 * LARGEST_FORM
 
 
 def _refuse_foreign(app: Flask) -> None:

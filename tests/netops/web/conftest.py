@@ -21,6 +21,11 @@ def made(*, rehearsal=False, **more):
     def change():
         return f"changed {len(request.get_data())}"
 
+    @pages.post("/upload")
+    def upload():
+        with request.files["file"].stream as sent:
+            return f"{len(sent.read())} {len(request.form['field'])}"
+
     @pages.get("/broken")
     def broken():
         raise ZeroDivisionError("secret of the machine")

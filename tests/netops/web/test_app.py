@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import random
 import re
 import sys
 from pathlib import Path
@@ -88,6 +89,21 @@ def test_a_wrong_method_names_the_right_one(client):
 
 def test_a_large_form_is_refused(client):
     assert client.post("/change", data=b"x" * 70_000).status_code == 413
+
+
+@pytest.mark.parametrize("data", [b"\r\n" * 300_000, random.Random(7).randbytes(900_000)], ids=["lines", "random"])
+def test_a_form_with_a_file_is_taken_whatever_the_file_holds(data):
+    """Whether the end of a piece looks like a boundary must not decide whether a carrier's evidence is taken."""
+    client = made.made(uploads={"pages.upload": 1_000_000}).test_client()
+
+    def sent(field):
+        head = b'--x\r\nContent-Disposition: form-data; name="field"\r\n\r\n' + field
+        file = b'\r\n--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + data
+        body = head + file + b"\r\n--x--\r\n"
+        return client.post("/upload", data=body, content_type="multipart/form-data; boundary=x")
+
+    assert sent(b"f" * 60_000).text == f"{len(data)} 60000"
+    assert sent(b"f" * 140_000).status_code == 413
 
 
 @pytest.mark.parametrize(
