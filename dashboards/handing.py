@@ -7,7 +7,7 @@ the command line has (`netops/dispute/taking.py`). That it came in is durable be
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, send_file, url_for
 
@@ -17,13 +17,15 @@ from dashboards.objections import in_sight, is_in_sight, sees, window
 from netops.access import guard
 from netops.dispute import attached, notes, papers, receipts, refusals, remedies
 from netops.dispute.attached import File, Shelf
+from netops.dispute.parts import PART_BYTES
+from netops.dispute.room import CARRIER, FILE, TOTAL, FullError
 from netops.dispute.taking import Desk as Counter
 from netops.errors import EvidenceError, UsageError
 from netops.web.language import current
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from werkzeug.wrappers import Response as AnyResponse
 
@@ -54,7 +56,7 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
 
 def object_(desk: Desk, contract: str, month: str, error: str = "", refused: Outcome | None = None) -> str:
     """Show how to object to a month's report: until when, the commands to sign by, and the form."""
-    known, period = held.find(desk, contract, month)
+    found, period = held.find(desk, contract, month)
     if period.case is None or period.last is None:
         abort(404)
     told, find = papers.here(desk.settings, now_ms=desk.clock.now_ms())
@@ -63,13 +65,13 @@ def object_(desk: Desk, contract: str, month: str, error: str = "", refused: Out
     return render_template(
         "dashboards/object.html",
         **frame(desk, desk.queries.city()),
-        contract=known,
+        contract=found,
         month=month,
         case=case,
         window=seen,
         is_open=seen.is_open(desk.clock.now_ms()),
-        sign=signing.how(desk, known, period.last, request.args),
-        keys=[str(each) for each in papers.signers(desk.settings, now_ms=desk.clock.now_ms(), among=[known.carrier])],
+        sign=signing.how(desk, found, period.last, request.args),
+        keys=[str(each) for each in papers.signers(desk.settings, now_ms=desk.clock.now_ms(), among=[found.carrier])],
         most={"note": notes.MOST_BYTES, "form": MOST_BYTES, "files": attached.MOST},
         error=error,
         refused=refusals.said(refused.why, current()) if refused is not None else "",
@@ -99,7 +101,9 @@ def hand_in(desk: Desk, contract: str, month: str) -> AnyResponse | tuple[str, i
     if not made.recorded:
         return object_(desk, contract, month, refused=made), 400
     audit.told(desk, audit.NOTE, made.digest)
-    wrong = _kept(desk, made.digest, str((made.fact.body if made.fact else {}).get("evidence_digest", "")), came)
+    body: Mapping[str, Any] = made.fact.body if made.fact else {}
+    mine = carrier(desk, papers.here(desk.settings, now_ms=desk.clock.now_ms())[0], str(body.get("report", "")))
+    wrong = _kept(desk, made.digest, str(body.get("evidence_digest", "")), came, mine)
     if wrong:
         return note(desk, made.digest, error=wrong), 400
     return redirect(url_for("dashboards.note", digest=made.digest), code=303)
@@ -148,15 +152,17 @@ def _files() -> list[File]:
     return [File(name=attached.harmless(each.filename or ""), data=each.read()) for each in sent]
 
 
-def _kept(desk: Desk, digest: str, evidence: str, came: Sequence[File]) -> str:
+def _kept(desk: Desk, digest: str, evidence: str, came: Sequence[File], mine: str) -> str:
     """Keep the files that a note names; return why others were not, or the empty string."""
     if not came:
         return ""
     shelf = Shelf(desk.settings)
     with _TURN:
-        mine, others = attached.split(evidence, came, shelf.lists(digest))
+        named, others = attached.split(evidence, came, shelf.lists(digest))
         try:
-            shelf.keep(digest, mine)
+            shelf.keep(digest, named, carrier=mine)
+        except FullError as error:
+            return full(error)
         except UsageError as error:
             return str(error)
     if not others:
@@ -167,14 +173,37 @@ def _kept(desk: Desk, digest: str, evidence: str, came: Sequence[File]) -> str:
     return _("没有保存：%(names)s。函件指明的是另一个 SHA-256；请递交签署时 --evidence 所用的文件。", names=names)
 
 
+def carrier(desk: Desk, told: Known, report: str) -> str:
+    """Return on whose account the files of a note about a report go; empty where nobody's report is meant."""
+    case = told.cases.of_report(report)
+    found = desk.queries.city().index.contracts.get(case.contract) if case is not None else None
+    return found.carrier if found is not None else ""
+
+
+def full(error: FullError) -> str:
+    """Say what is full, and what can be done."""
+    if error.setting == FILE:
+        return _(
+            "没有保存：一个文件至多 %(most)d MB。函件已写明文件的 SHA-256：请留好文件，另行送交。", most=error.most_mb
+        )
+    return _(
+        "没有保存：%(what)s至多 %(most)d MB，已用 %(used)d MB。函件已写明文件的 SHA-256：请留好文件，另行送交，"
+        "或请市方调高 objections.%(setting)s。",
+        what={CARRIER: _("这家运营商的文件"), TOTAL: _("全部运营商的文件")}[error.setting],
+        most=error.most_mb,
+        used=error.used_mb,
+        setting=error.setting,
+    )
+
+
 # ---- what became of it
 
 
 def note(desk: Desk, digest: str, error: str = "") -> str:
     """Show what became of a note: received, taken or refused and why, its leaf and receipt, its files."""
     told, _find = papers.here(desk.settings, now_ms=desk.clock.now_ms())
-    fate, came = _known(desk, digest, told)
-    one = _objection(told, fate)
+    fate, came = known(desk, digest, told)
+    one = objection(told, fate)
     shelf = Shelf(desk.settings)
     why = str(fate.fact.body["reason"]) if fate is not None and not fate.taken else ""
     return render_template(
@@ -190,7 +219,7 @@ def note(desk: Desk, digest: str, error: str = "") -> str:
         is_ready=_is_ready(desk, digest),
         files=shelf.held(digest),
         lacking=shelf.lacking(digest, one.evidence) if one is not None else {},
-        most={"form": MOST_BYTES, "files": attached.MOST},
+        most={"form": MOST_BYTES, "files": attached.MOST, "part": PART_BYTES, "mb": desk.settings.objections.file_mb},
         error=error,
     )
 
@@ -198,15 +227,15 @@ def note(desk: Desk, digest: str, error: str = "") -> str:
 def attach(desk: Desk, digest: str) -> AnyResponse | tuple[str, int]:
     """Take files of a note that was taken before."""
     told, _find = papers.here(desk.settings, now_ms=desk.clock.now_ms())
-    fate, _came = _known(desk, digest, told)
-    one = _objection(told, fate)
+    fate, _came = known(desk, digest, told)
+    one = objection(told, fate)
     if one is None:
         return note(desk, digest, error=_("这份函件没有受理，不再收文件。")), 400
     try:
         came = _files()
     except UsageError as error:
         return note(desk, digest, error=str(error)), 400
-    wrong = _kept(desk, digest, one.evidence, came) if came else _("没有选择文件。")
+    wrong = _kept(desk, digest, one.evidence, came, carrier(desk, told, one.report)) if came else _("没有选择文件。")
     if wrong:
         return note(desk, digest, error=wrong), 400
     return redirect(url_for("dashboards.note", digest=digest), code=303)
@@ -215,7 +244,7 @@ def attach(desk: Desk, digest: str) -> AnyResponse | tuple[str, int]:
 def receipt(desk: Desk, digest: str) -> Response:
     """Give the receipt of a note: what its carrier holds against the city."""
     told, _find = papers.here(desk.settings, now_ms=desk.clock.now_ms())
-    _known(desk, digest, told)
+    known(desk, digest, told)
     try:
         made = receipts.made(desk.settings, digest)
     except (receipts.PendingError, UsageError):
@@ -227,7 +256,7 @@ def receipt(desk: Desk, digest: str) -> Response:
 def note_file(desk: Desk, digest: str, file: str) -> Response:
     """Give a file of a note as it came: to be saved, never shown by us."""
     told, _find = papers.here(desk.settings, now_ms=desk.clock.now_ms())
-    _known(desk, digest, told)
+    known(desk, digest, told)
     held_files = {each.digest: each for each in Shelf(desk.settings).held(digest)}
     path = Shelf(desk.settings).path(digest, file)
     if file not in held_files or path is None:
@@ -235,7 +264,7 @@ def note_file(desk: Desk, digest: str, file: str) -> Response:
     return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=held_files[file].name)
 
 
-def _known(desk: Desk, digest: str, told: Known) -> tuple[Handed | None, Handed | None]:
+def known(desk: Desk, digest: str, told: Known) -> tuple[Handed | None, Handed | None]:
     """Return what became of a note and that it came in; of one that is not in sight, not found."""
     found = receipts.read(desk.settings)
     fate, came = receipts.fate(found, digest), receipts.arrival(found, digest)
@@ -245,7 +274,7 @@ def _known(desk: Desk, digest: str, told: Known) -> tuple[Handed | None, Handed 
     return fate, came
 
 
-def _objection(told: Known, fate: Handed | None) -> Objection | None:
+def objection(told: Known, fate: Handed | None) -> Objection | None:
     """Return the objection that a note became, None where it is none."""
     if fate is None or fate.fact.kind != notes.OBJECTION:
         return None

@@ -33,6 +33,7 @@ from dashboards import (
     refusals,
     register,
     rulings,
+    sending,
     sessions,
     sites,
     staff,
@@ -199,6 +200,7 @@ def pages(context: Context) -> Pages:
     )
     if context.live:
         _carry_on(desk)
+        sending.tidy(desk)
         watch = refusals.Watch(desk)
         context.stack.callback(watch.stop)
         watch.start()
@@ -207,7 +209,9 @@ def pages(context: Context) -> Pages:
         permissions=api.permissions("dashboards"),
         menu=MENU,
         visited=lambda: queries.city().index.visited,
-        uploads={f"dashboards.{name}": handing.MOST_BYTES for name in (*handing.UPLOADS, *rulings.UPLOADS)},
+        uploads={
+            f"dashboards.{name}": handing.MOST_BYTES for name in (*handing.UPLOADS, *rulings.UPLOADS, *sending.UPLOADS)
+        },
     )
 
 
@@ -252,7 +256,7 @@ def blueprint(desk: Desk) -> Blueprint:
     made.app_context_processor(lambda: {"found_words": found_words, "offset": offset(desk.clock.now_ms(), desk.zone)})
     rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
     bought = (register, histories, proposals, elements, maintenance)
-    for room in (*rooms, taking, auditors, ledgers, summary, *bought, objections, handing, rulings):
+    for room in (*rooms, taking, auditors, ledgers, summary, *bought, objections, handing, rulings, sending):
         room.install(made, desk)
     tokens.install(made, desk)
     sessions.install(made, desk)

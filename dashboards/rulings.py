@@ -15,13 +15,14 @@ from flask import Blueprint, Response, abort, g, redirect, render_template, requ
 from dashboards import figures, held, objections, words
 from dashboards.factors import is_fresh
 from dashboards.frame import bound, frame
-from dashboards.handing import MOST_BYTES
+from dashboards.handing import MOST_BYTES, full
 from dashboards.objections import in_sight, sees, window
 from dashboards.supposing import Forecast, Forecasts
 from netops.access import record
 from netops.commands.dispute_words import Speaker
 from netops.dispute import attached, codes, deciding, papers
-from netops.dispute.attached import File, Shelf
+from netops.dispute.attached import CITY, File, Shelf
+from netops.dispute.room import FullError
 from netops.errors import AccessError, UsageError
 from netops.evidence import canonical
 from netops.report import figures as amounts
@@ -134,7 +135,11 @@ def _evidence(desk: Desk, objection: str) -> str:
     sent = request.files.get("file")
     if sent is not None and sent.filename:
         file = File(name=attached.harmless(sent.filename), data=sent.read())
-        shelf.keep(place, [file])
+        try:
+            shelf.keep(place, [file], carrier=CITY)
+        except FullError as error:
+            raise UsageError(full(error)) from None
+        shelf.only(place, file.digest)
         return file.digest
     digest = _typed("evidence")
     if digest and shelf.path(place, digest) is None:

@@ -284,6 +284,15 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Objections:
+    """What the files that come with notes may take on the disk; what is full is refused, and nothing is deleted."""
+
+    file_mb: int = 50  # one file; above 1 MB it comes in parts, which the page's script makes
+    carrier_mb: int = 2_000  # all files of one carrier, and of the city's own answers
+    total_mb: int = 10_000  # all files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
     """How long each kind of data lives; expiry is itself a fact."""
 
@@ -322,6 +331,7 @@ class Settings:
     status: Status = field(default_factory=Status)
     measures: Measures = field(default_factory=Measures)
     evidence: Evidence = field(default_factory=Evidence)
+    objections: Objections = field(default_factory=Objections)
     retention: Retention = field(default_factory=Retention)
     credentials: dict[str, Credential] = field(default_factory=dict)
     origin: dict[str, str] = field(default_factory=dict, compare=False)  # dotted key → where it was set

@@ -110,6 +110,8 @@ ROUTES: dict[str, str] = {
     "dashboards.rule_state": "objection.decide",
     "dashboards.note": "contract.see",
     "dashboards.note_attach": "objection.hand_in",
+    "dashboards.note_parts": "objection.hand_in",
+    "dashboards.note_part": "objection.hand_in",
     "dashboards.note_receipt": "report.take",
     "dashboards.note_file": "report.take",
     "dashboards.ledger": "contract.see",
@@ -180,7 +182,7 @@ OF_CONTRACTS = frozenset(
         *("figure", "interval", "revisions", "report_file", "summary", "summary_paper"),
         *("maintenance", "maintain"),
         *("disputes", "objection", "object_", "hand_in"),
-        *("note", "note_attach", "note_receipt", "note_file"),
+        *("note", "note_attach", "note_parts", "note_part", "note_receipt", "note_file"),
         *("rulings", "answer", "answer_state", "answer_file", "rule", "rule_state"),
         *(f"api.{name}" for name in ("contract", "months", "verdicts", "reports", "report", "bundle", "disputes")),
     )

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from netops.dispute import room
 from netops.errors import UsageError
 from netops.evidence import canonical, files
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MOST: Final = 20  # files of one note
 MOST_LIST: Final = 8_000  # bytes of a list
 MOST_NAME: Final = 80  # characters
+CITY: Final = "/city"  # on whose account the city's own files go; no carrier is called so
 _LINE: Final = re.compile(r"([0-9a-f]{64}) [ *](.{1,400})")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -97,20 +99,46 @@ class Shelf:
     """Where the files of notes are kept. One note's names are `MOST` at most; the same bytes twice are one file."""
 
     def __init__(self, settings: Settings) -> None:
-        self._room = settings.data.dir / "objections"
+        self.root = settings.data.dir / "objections"
+        self._bounds = settings.objections
 
-    def keep(self, note: str, came: Iterable[File]) -> None:
-        """Keep files, durable on return; UsageError where there would be more than a note may have."""
+    def keep(self, note: str, came: Iterable[File], *, carrier: str = "") -> None:
+        """Keep files on a carrier's account, durable on return.
+
+        UsageError where there would be more than a note may have, FullError where there is no room.
+        """
         place = self._place(note)
         held = {each.digest for each in self.held(note)}
         fresh = {each.digest: each for each in came if each.digest not in held}
         if len(held) + len(fresh) > MOST:
             raise UsageError(f"{len(held) + len(fresh)} files with one note; expected at most {MOST}: make one of them")
-        place.mkdir(parents=True, exist_ok=True, mode=0o750)
-        files.settle(self._room)
+        for each in fresh.values():
+            room.check(
+                self._bounds, self.root, carrier, size=len(each.data), coming=sum(len(f.data) for f in fresh.values())
+            )
+        self.make(note, carrier)
         for digest, each in fresh.items():
             files.replace(place / f"{digest}.name", each.name.encode(), mode=0o640)
             files.replace(place / digest, each.data, mode=0o640)  # with it the file is there
+
+    def make(self, note: str, carrier: str) -> None:
+        """Make the place of a note's files, which says on whose account they go."""
+        place = self._place(note)
+        place.mkdir(parents=True, exist_ok=True, mode=0o750)
+        files.settle(self.root)
+        if not (place / room.OWNER).exists():
+            files.replace(place / room.OWNER, carrier.encode(), mode=0o640)
+
+    def only(self, note: str, digest: str) -> None:
+        """Keep of a place this one file; what came before it was not stated."""
+        for each in self.held(note):
+            if each.digest != digest:
+                (self._place(note) / each.digest).unlink(missing_ok=True)
+                (self._place(note) / f"{each.digest}.name").unlink(missing_ok=True)
+
+    def beside(self, note: str, name: str) -> Path:
+        """Return where something of a note that is not finished lies."""
+        return self._place(note) / name
 
     def held(self, note: str) -> list[Held]:
         """Return the files of a note by their names."""
@@ -138,7 +166,7 @@ class Shelf:
     def _place(self, note: str) -> Path:
         if not _DIGEST.fullmatch(note):
             raise UsageError("no note is named so; expected a SHA-256 in 64 lower-case hex digits")
-        return self._room / note
+        return self.root / note
 
     @staticmethod
     def _named(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from contextlib import ExitStack
 
@@ -9,6 +10,8 @@ import pytest
 import small_city
 
 from netops.config import Listener
+from netops.dispute.attached import Shelf
+from netops.dispute.parts import PART_BYTES, Parts
 from netops.evidence import canonical
 from netops.web import Server
 from tests.dashboards.test_objections import KEY, OBJECT, by_hand, folder, opened, sealed, send, signed, stated
@@ -112,6 +115,39 @@ def test_a_carrier_objects_from_the_list_to_the_receipt_within_clicks_and_minute
     assert clicks <= MOST_CLICKS
     assert time.monotonic() - began < MOST_S
     assert [each for each in stated(site, "objection") if each["code"] == "no_outage"]
+
+
+def test_a_large_file_goes_up_in_parts_over_a_line_that_breaks_and_is_there_as_it_was(site, look, browser, monkeypatch):
+    data, taken = random.Random(7).randbytes(2 * PART_BYTES + 1000), []
+    evidence = site.place / "large.pdf"
+    evidence.write_bytes(data)
+    about = ("--leaf", "4", "--evidence", "large.pdf")
+    note = signed(site.place / "contract-a-2026-08-r2.zip", *about, out="large.note")
+    send(site, note)
+    sealed(site)
+    take = Parts.take
+
+    def broken(self, *words, **more):
+        taken.append(words[1].at)
+        if len(taken) == 2:
+            raise OSError(28, "No space left on device")
+        return take(self, *words, **more)
+
+    monkeypatch.setattr(Parts, "take", broken)
+    digest = canonical.digest(note)
+    look(f"/disputes/notes/{digest}")
+    chosen(browser, "#files", evidence)
+    browser.evaluate("document.querySelector('form[data-parts] button').click()")
+    path = Shelf(site.settings).beside(digest, canonical.digest(data))
+    shown = "(document.querySelector('section[aria-labelledby=held] table')?.innerText ?? '')"
+    until = time.monotonic() + 30
+    while not path.exists() or "large.pdf" not in browser.evaluate(shown):
+        assert time.monotonic() < until, browser.evaluate("document.body.innerText")
+        time.sleep(0.1)
+
+    assert taken == [0, PART_BYTES, PART_BYTES, 2 * PART_BYTES]
+    assert path.read_bytes() == data
+    assert not browser.evaluate("!!document.querySelector('form[data-parts]')"), "nothing is lacking any more"
 
 
 def test_the_window_and_every_control_of_the_form_is_reached_by_keyboard(look, browser):
