@@ -89,7 +89,7 @@ def incident(desk: Desk, name: str, error: str = "") -> str:
     ]
     (row,) = rows(city, [one])
     told = standing(desk.settings).values()
-    device = one.root.removeprefix("device:") if one.root.startswith("device:") else ""
+    kind, _colon, root = one.root.partition(":")
     return render_template(
         "dashboards/incident.html",
         **frame(desk, city),
@@ -98,7 +98,8 @@ def incident(desk: Desk, name: str, error: str = "") -> str:
         members=members,
         more=max(0, len(bad_first) - MEMBERS),
         notices=[_told(each) for each in notices],
-        device=device if device in city.snapshot.device else "",
+        device=root if kind == "device" and root in city.snapshot.device else "",
+        service=root if kind == "service" and root in city.snapshot.service else "",
         mutes=[(hours, _(label)) for hours, label in MUTES],
         tickets=tickets.of_incident(city, name, told, desk.clock.now_ms()),
         reportable=sum(map(len, tickets.reportable(city, one, told).values())) if one.living else 0,

@@ -79,6 +79,13 @@ def test_one_incident_links_to_what_belongs_to_it(told):
     assert len(answer.data) < 60_000
 
 
+def test_what_is_at_the_root_is_named_and_led_to(told):
+    text = told.browser("viewer").get("/incidents/20260915-00002").get_data(as_text=True)
+    root = text.partition("<dt>根因</dt>")[2].partition("</dd>")[0]
+
+    assert 'href="/service/fiber-0004">fiber-0004</a>' in root
+
+
 def test_an_operator_takes_it_on_and_it_is_a_fact(told):
     client = told.browser("operator")
     sent = {"csrf": token(client, "/incidents/20260915-00001"), "remark": "已联系"}
