@@ -7,12 +7,13 @@ were blind" is hatched with a bar across.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 UP, DEGRADED, DOWN, UNKNOWN, BLIND, NONE = "U", "D", "X", "N", "B", "-"
 INK, SOFT, LINE, PAPER, BLUE = "#1b2733", "#52606d", "#cbd2d9", "#ffffff", "#0b5394"
@@ -86,6 +87,18 @@ def cut(said: str, most: int) -> str:
         if taken > most:
             return f"{said[: max(at - 1, 0)]}…"
     return said
+
+
+def apart(names: Collection[str], most: int) -> dict[str, str]:
+    """Return each name cut to so many columns; those that would look alike keep their beginning and their end."""
+    shown = {name: cut(name, most) for name in names}
+    alike = {each for each, count in Counter(shown.values()).items() if count > 1}
+    return {name: _middle(name, most) if each in alike else each for name, each in shown.items()}
+
+
+def _middle(said: str, most: int) -> str:
+    end = cut(said[::-1], most - most // 3).rstrip("…")[::-1]
+    return f"{cut(said, most // 3).rstrip('…')}…{end}"
 
 
 def _at(value: float) -> str:

@@ -136,12 +136,12 @@ def _bands(
 def _column(
     x: int, held: Mapping[str, tuple[int, int]], placed: Mapping[str, _Node], *, scale: float, most: int
 ) -> list[str]:
-    parts = []
+    parts, shown = [], ink.apart(held, most)
     for name, (count, bad) in held.items():
         node = placed[name]
         parts.append(ink.rect(x, node.y, THICK, node.tall, ink.BLUE))
         if bad:
             parts.append(ink.crossed(x, node.y, THICK, min(max(bad * scale, 2.0), node.tall)))
-        said = f"{ink.cut(name, most)} {count}" + (f" ✕{bad}" if bad else "")
+        said = f"{shown[name]} {count}" + (f" ✕{bad}" if bad else "")
         parts.append(ink.text(said, x + THICK + 4, node.y + node.tall / 2 + 4, size=11, fill=ink.INK, anchor="start"))
     return parts

@@ -351,3 +351,13 @@ def test_any_ring_is_drawn_within_the_frame_with_its_symbol(ring, state):
 )
 def test_a_long_name_is_cut_to_its_columns(said, most, shown):
     assert ink.cut(said, most) == shown
+
+
+def test_names_that_would_look_alike_keep_their_ends():
+    carriers = [f"Rehearsal Carrier {each}" for each in "ABC"]
+    shown = ink.apart([*carriers, "Beitaipingzhuang", "演练运营商甲公司", "演练运营商乙公司"], 12)
+
+    assert [shown[each] for each in carriers] == ["Reh…rrier A", "Reh…rrier B", "Reh…rrier C"]
+    assert shown["Beitaipingzhuang"] == "Beitaipingz…"
+    assert (shown["演练运营商甲公司"], shown["演练运营商乙公司"]) == ("演…甲公司", "演…乙公司")
+    assert all(ink.cut(each.replace("…", "."), 12) == each.replace("…", ".") for each in shown.values()), "as wide"
