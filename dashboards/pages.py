@@ -120,7 +120,7 @@ MENU = (
     ),
     Link(
         endpoint="dashboards.disputes",
-        label=mark("争议"),
+        label=mark("争议一览"),
         group="contracts",
         order=29,
         under=frozenset(f"dashboards.{name}" for name in BELOW_DISPUTES),
