@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, g, render_template, request
 
-from dashboards import figures, held
+from dashboards import figures, held, words
 from dashboards.frame import bound, frame
 from netops.access import bulk, record
 from netops.facts import Fact
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KIND = "staff_action"
 ROWS = 50
 LOGIN, RAW, BUNDLE, NOTE = "login", "raw bytes read", "bundle taken", "note handed in"
+ADD = "staff add"  # its detail is the role, then the scope
 ACTIONS = {
     LOGIN: mark("登录"),
     RAW: mark("读取原始字节"),
@@ -29,7 +30,7 @@ ACTIONS = {
     "password changed": mark("密码已修改"),
     "token added": mark("已建立访问令牌"),
     "token revoked": mark("已撤销访问令牌"),
-    "staff add": mark("建立账号"),
+    ADD: mark("建立账号"),
     "staff disable": mark("停用账号"),
     "staff reset": mark("重置密码"),
     "second factors reset": mark("第二重验证已重置"),
@@ -70,7 +71,13 @@ def _row(fact: Fact) -> dict[str, Any]:
     """Return action, subject, by and detail; failed logins in bulk have nobody who did them."""
     body: Any = fact.body
     if fact.kind == KIND:
-        return dict(body)
+        return {**body, "detail": _role(str(body.get("detail", "")))} if body["action"] == ADD else dict(body)
     worst = [*body["accounts"], *body["networks"]]
     counts = ", ".join(f"{name} {count}" for name, count in (body["accounts"] | body["networks"]).items())
     return {"action": bulk.KIND, "subject": worst[0], "by": "—", "detail": f"{body['refused']}: {counts}"}
+
+
+def _role(detail: str) -> str:
+    """Return the detail of a new account, its role in words."""
+    role, _space, scope = detail.partition(" ")
+    return f"{words.of_staff().get(role, role)} {scope}".strip()

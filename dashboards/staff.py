@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
-from dashboards import audit, narrow, refusals
+from dashboards import audit, narrow, refusals, words
 from dashboards.frame import bound, frame
 from netops.access import guard, named, steps
 from netops.access.scope import NOTHING
@@ -161,7 +161,7 @@ def accounts(desk: Desk) -> str:
         narrowed=lambda scope: ", ".join(narrow.said(scope, city.snapshot)),
         accounts=desk.staff.accounts(),
         events=desk.staff.events(limit=50),
-        roles=roles(),
+        roles=words.of_staff(),
         done=done,
         refused=refusals.shown(desk),
     )
@@ -196,20 +196,7 @@ def done(what: str) -> str:
         "second factors reset in an emergency": _("第二重验证已应急重置，未经第二人批准"),
     }
     _added, mark, role = what.partition("added as ")
-    return _("建立，角色：%(role)s", role=roles().get(role, role)) if mark else known.get(what, what)
-
-
-def roles() -> dict[str, str]:
-    """Return the words for the roles."""
-    return {
-        "viewer": _("查看"),
-        "operator": _("运维"),
-        "contract_manager": _("合同管理"),
-        "auditor": _("审计"),
-        "privacy_officer": _("隐私专员"),
-        "admin": _("管理员"),
-        "carrier": _("运营商"),
-    }
+    return _("建立，角色：%(role)s", role=words.of_staff().get(role, role)) if mark else known.get(what, what)
 
 
 def unkept(page: str, code: int) -> Response:

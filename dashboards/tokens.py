@@ -9,7 +9,7 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from dashboards import words
 from dashboards.factors import is_fresh
 from dashboards.frame import bound
-from dashboards.staff import roles, unkept
+from dashboards.staff import unkept
 from inventory import times
 from netops.access.permissions import ROLES
 from netops.access.tokens import within
@@ -41,7 +41,7 @@ def tokens(desk: Desk, *, error: str = "", code: int = 200, secret: str = "") ->
         error=error,
         form=request.form if error else {},
         own=[each for each in ROLES if within(each, role)],
-        roles=roles(),
+        roles=words.of_staff(),
         is_fresh=is_fresh(desk),
         words=words,
         zone=desk.zone,

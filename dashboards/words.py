@@ -342,6 +342,19 @@ def role(name: str) -> str:
     return _(ROLES[name]) if name in ROLES else name
 
 
+def of_staff() -> dict[str, str]:
+    """Return the words for the roles of people."""
+    return {
+        "viewer": _("查看"),
+        "operator": _("运维"),
+        "contract_manager": _("合同管理"),
+        "auditor": _("审计"),
+        "privacy_officer": _("隐私专员"),
+        "admin": _("管理员"),
+        "carrier": _("运营商"),
+    }
+
+
 def row(kind: str) -> str:
     """Say what a row of readings is about."""
     return _(ROWS[kind]) if kind in ROWS else kind

@@ -8,10 +8,12 @@ import pytest
 from flask import Blueprint
 from small_city import token
 
+from dashboards import audit
 from dashboards.api import serve
 from netops.access import permissions, record
 from netops.access.permissions import NARROWED, OF_CONTRACTS, PUBLIC, ROLES, ROUTES, SELF
 from netops.errors import ConfigError
+from netops.facts import Fact
 from netops.web import Pages
 
 PUBLIC_PATHS = ["/login", "/healthz", "/readyz", "/assets/dashboards.css"]
@@ -272,3 +274,15 @@ def test_logins_and_what_was_taken_stand_in_the_audit_record(sites, tmp_path):
     assert "wlan-controller-0@1789999980000" in page
     assert "raw bytes read" in page
     assert site.client("viewer").get("/audit").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("zh-CN", "合同管理 area:110108001"), ("en", "Contract manager area:110108001")],
+)
+def test_the_audit_record_says_the_role_of_a_new_account_in_the_language_of_the_page(sites, tmp_path, language, said):
+    body = {"action": "staff add", "subject": "li.na", "by": "root@cli", "detail": "contract_manager area:110108001"}
+    with sites(tmp_path).app.test_request_context(headers={"Accept-Language": language}):
+        row = audit._row(Fact(kind=audit.KIND, at_ms=0, body=body))
+
+    assert row["detail"] == said
