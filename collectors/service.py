@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+from collections import defaultdict
 from contextlib import ExitStack
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -89,7 +90,7 @@ class Collector:
         self._alarm = Alarm(settings.collect.vantage, "the SNMP sockets")
         self._breaker = Breaker(after=settings.collect.breaker_after)
         self._answers: SimpleQueue[list[Answer]] = SimpleQueue()
-        self._known: dict[str, Known] = {}
+        self._known: defaultdict[str, Known] = defaultdict(Known)
         self._roll = Roll(asked={}, barred={})
         self._halts = Halts(settings)
         self._names = Names(settings.data.dir)
@@ -201,7 +202,7 @@ class Collector:
             if reason is not None and self._outbox is not None and not (turn.extra or turn.pulse):
                 self._outbox.add([poll.unpolled(turn.device, turn.slot_ms, now_ms, reason)])
             elif reason is None and asked is not None:
-                known = self._known.setdefault(turn.device, Known())
+                known = self._known[turn.device]
                 if not turn.pulse:
                     known.polling += 1
                     jobs.append(self._job(turn, asked))
@@ -213,7 +214,7 @@ class Collector:
 
     def _job(self, turn: Turn, asked: Asked) -> Job:
         """Return what a device is asked in this turn: everything that is due, or what little is good for it now."""
-        known = self._known.setdefault(turn.device, Known())
+        known = self._known[turn.device]
         if self._breaker.open(turn.device) or (turn.extra and known.fitted is None):
             skipped = known.restraint.miss(self._due(turn))
             return Job(asked.target, CHEAP, Token(turn.device, turn.slot_ms, None, skipped=skipped), turn.due_ms)
@@ -258,7 +259,7 @@ class Collector:
         token: Token = answer.token
         if token.device not in self._roll.asked:
             return None
-        known = self._known.setdefault(token.device, Known())
+        known = self._known[token.device]
         made = self._pulse_of(token, answer, known) if token.pulse else self._turn_of(token, answer, known)
         known.taken(made, answer)
         self._polled += made is not None
@@ -273,8 +274,7 @@ class Collector:
         if poll.outcome(answer) not in SILENT or known.polling or known.faint:
             return None
         if token.again < AGAIN:
-            again = token._replace(again=token.again + 1)
-            self._engine.submit([Job(self._roll.asked[token.device].target, CHEAP, again, 0)], self._answers.put)
+            self._doubt(token)
             return None
         known.faint = True
         if known.restraint.hurried(now_ms=answer.at_ms):
@@ -287,8 +287,7 @@ class Collector:
             if self._doubts_in_time:  # it was asked in time for all doubts, so what was too late is we
                 return poll.unpolled(token.device, token.slot_ms, max(0, answer.at_ms), Reason.POLLER_LATE)
         elif doubtful:
-            job = Job(self._roll.asked[token.device].target, CHEAP, token._replace(plan=None, layout=False), 0)
-            self._engine.submit([job._replace(token=job.token._replace(again=token.again + 1))], self._answers.put)
+            self._doubt(token)
             return None
         self._breaker.note(token.device, event_of(answer))
         if token.plan is not None:
@@ -311,6 +310,11 @@ class Collector:
             for fact in known.restraint.claim(token.device, now_ms=max(0, answer.at_ms)):
                 self._outbox.offer(fact)
         return poll.with_load(made, known.cost(answer), self._skipped(token, known, made.outcome))
+
+    def _doubt(self, token: Token) -> None:
+        """Ask a device that did not answer once more, at once, for as little as can be asked."""
+        again = token._replace(plan=None, layout=False, again=token.again + 1)
+        self._engine.submit([Job(self._roll.asked[token.device].target, CHEAP, again, 0)], self._answers.put)
 
     def _own_slot(self, token: Token) -> bool:
         return token.slot_ms % self._every_ms == 0

@@ -157,7 +157,7 @@ def _kept(desk: Desk, digest: str, evidence: str, came: Sequence[File], mine: st
     if not came:
         return ""
     shelf = Shelf(desk.settings)
-    with _TURN:
+    with attached.TURN:
         named, others = attached.split(evidence, came, shelf.lists(digest))
         try:
             shelf.keep(digest, named, carrier=mine)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, g, redirect, render_template, request, send_file, url_for
@@ -90,10 +91,8 @@ def _row(desk: Desk, one: Objection, case: Case, known: Known, find: Lookup) -> 
     told, found = objections.row(one, case, find), find(case.contract, case.end_ms - 1)
     days = -1
     if told["due_ms"] and found is not None:
-        try:
+        with suppress(UsageError):  # the calendar lacks the year
             days = found.left(one, told["due_ms"], now_ms=desk.clock.now_ms())
-        except UsageError:  # the calendar lacks the year
-            days = -1
     return told | {
         "awaits": deciding.awaited(one),
         "days": days,
@@ -135,11 +134,12 @@ def _evidence(desk: Desk, objection: str) -> str:
     sent = request.files.get("file")
     if sent is not None and sent.filename:
         file = File(name=attached.harmless(sent.filename), data=sent.read())
-        try:
-            shelf.keep(place, [file], carrier=CITY)
-        except FullError as error:
-            raise UsageError(full(error)) from None
-        shelf.only(place, file.digest)
+        with attached.TURN:
+            try:
+                shelf.keep(place, [file], carrier=CITY)
+            except FullError as error:
+                raise UsageError(full(error)) from None
+            shelf.only(place, file.digest)
         return file.digest
     digest = _typed("evidence")
     if digest and shelf.path(place, digest) is None:

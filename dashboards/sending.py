@@ -6,7 +6,6 @@ Only a file that the note names can be begun, by whoever may hand in and sees th
 from __future__ import annotations
 
 import logging
-import threading
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, jsonify, request
@@ -14,7 +13,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 from dashboards import handing
 from dashboards.frame import bound
 from netops.dispute import papers, room
-from netops.dispute.attached import Shelf, named
+from netops.dispute.attached import TURN, Shelf, named
 from netops.dispute.parts import PART_BYTES, Part, Parts, PlaceError
 from netops.errors import UsageError
 from netops.web.language import gettext as _
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("netops.web")
 UPLOADS = ("note_part",)
-_TURN = threading.Lock()  # two parts at once would both be the next
 
 
 def install(blueprint: Blueprint, desk: Desk) -> None:
@@ -70,7 +68,7 @@ def part(desk: Desk, digest: str) -> Response | tuple[Response, int]:
         digest=form.get("digest", ""),
     )
     try:
-        with _TURN:
+        with TURN:  # two parts at once would both be the next
             shelf = Shelf(desk.settings)
             have = Parts(desk.settings, shelf).take(digest, made, carrier=carrier, now_ms=desk.clock.now_ms())
     except PlaceError as error:

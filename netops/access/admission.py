@@ -332,9 +332,7 @@ def refusal(entry: LedgerEntry, why: str, *, now_ms: int) -> LedgerEntry:
     }
     if "note" in told:  # what a carrier holds in its hands: it finds its refusal by it
         body["note_digest"] = canonical.digest(told["note"].encode())
-    named = next(
-        (told[key] for key in ("request", "claim", "objection", "report", "incident", "ticket") if key in told), None
-    )
+    named = next((told[key] for key in NAMES if key in told), None)
     if named is not None:
         body["request"] = named
     contract = told.get("contract", told.get("terms", {}).get("contract"))

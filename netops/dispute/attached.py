@@ -7,6 +7,7 @@ what the carrier signed, and is not kept. What a file was called is kept beside 
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ MOST: Final = 20  # files of one note
 MOST_LIST: Final = 8_000  # bytes of a list
 MOST_NAME: Final = 80  # characters
 CITY: Final = "/city"  # on whose account the city's own files go; no carrier is called so
+TURN: Final = threading.Lock()  # of whoever writes to a shelf: the pages are one process, which alone opens it
 _LINE: Final = re.compile(r"([0-9a-f]{64}) [ *](.{1,400})")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -112,10 +114,8 @@ class Shelf:
         fresh = {each.digest: each for each in came if each.digest not in held}
         if len(held) + len(fresh) > MOST:
             raise UsageError(f"{len(held) + len(fresh)} files with one note; expected at most {MOST}: make one of them")
-        for each in fresh.values():
-            room.check(
-                self._bounds, self.root, carrier, size=len(each.data), coming=sum(len(f.data) for f in fresh.values())
-            )
+        if sizes := [len(each.data) for each in fresh.values()]:
+            room.check(self._bounds, self.root, carrier, size=max(sizes), coming=sum(sizes))
         self.make(note, carrier)
         for digest, each in fresh.items():
             files.replace(place / f"{digest}.name", each.name.encode(), mode=0o640)

@@ -52,7 +52,7 @@ class PlaceError(UsageError):
 
 
 class Parts:
-    """The unfinished files on a shelf. One writer at a time: the caller sees to it."""
+    """The unfinished files on a shelf. One writer at a time: the caller holds `attached.TURN`."""
 
     def __init__(self, settings: Settings, shelf: Shelf) -> None:
         self._bounds = settings.objections

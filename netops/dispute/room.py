@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from netops.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from netops.config import Objections
 
 MB: Final = 1_000_000
@@ -74,7 +73,6 @@ def _size(note: str) -> int:
 
 def _owner(note: str) -> str:
     try:
-        with open(os.path.join(note, OWNER), encoding="utf-8") as file:  # noqa: PTH118, PTH123  (of a scandir's name)
-            return file.read(200)
+        return Path(note, OWNER).read_text("utf-8")
     except (OSError, ValueError):
         return ""
