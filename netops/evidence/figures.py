@@ -152,6 +152,22 @@ def ratio_of(sums: Mapping[str, int], rules: Mapping[str, Any]) -> dict[str, Any
     }
 
 
+def attended(found: Mapping[str, Any], unseen: Fraction, rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Hold the share of the time in which nobody was there to count against the limit as well [3].
+
+    The bounds are those of as many things, for that time, as were counted in the rest: all bad, or all good.
+    """
+    share = max(found["share"], unseen)
+    seen = 1 - unseen
+    return {
+        **found,
+        "lower": found["lower"] * seen,
+        "upper": found["upper"] * seen + unseen,
+        "share": share,
+        "sure": found["sure"] and share <= exact(rules["max_unknown_ratio"]),
+    }
+
+
 def outcome_of(found: Mapping[str, Any], objective: Mapping[str, Any]) -> str:
     """Compare the unrounded value with the target [9]."""
     if found["value"] is None or not found["sure"]:

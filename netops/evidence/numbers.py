@@ -16,6 +16,7 @@ from netops.evidence.figures import (
     Service,
     against,
     aggregated,
+    attended,
     because_of,
     credited,
     exact,
@@ -128,8 +129,11 @@ class Numbers:
         services = self._services(sight, rules, claims, spans, window, covered=counting, figure=figure)
         self._cut((item["id"], objective["id"]), services)
         found, sums = aggregated([(each, self.seen.sold[name][1]) for name, each in services.items()], rules)
+        own = {name: ratio_of(each.sums, rules) for name, each in services.items()}
         if unattended(objective) or (figure is not None and figure[0] in {REPAIR, REPEAT}):
-            found = self._attended(found, rules, spans, window)
+            unseen, own_unseen = self._unseen(rules, spans, window)
+            found = attended(found, unseen, rules)
+            own = {name: attended(each, own_unseen[name], rules) for name, each in own.items()}
         verdict = outcome_of(found, objective)
         asked = f"{item['id']}/{objective['id']}", self.period[0], self.zone
         before = self.leaves.breaches(*asked)
@@ -139,7 +143,7 @@ class Numbers:
             percent = _owed(found, objective, before)
         else:
             alone = self.leaves.breaches_of(*asked) if objective["credits"]["escalate_after"] else {}
-            percent, by_object = _owed_by_object(found, services, objective, contracted, alone)
+            percent, by_object = _owed_by_object(found, own, objective, contracted, alone)
         told = {
             "objective": objective["id"],
             **{key: objective[key] for key in ("title", "indicator", "target", "comparison", "rules", "credits")},
@@ -152,7 +156,7 @@ class Numbers:
             "remark": remark_of(found, verdict, objective),
             **_figures(found),
             "tally": {f"{name}_ms": sums[name] for name in SUMS},
-            **_tables(services, objective, contracted),
+            **_tables(services, own, objective, contracted),
             **high_loss(services, rules),
             "exclusions": claims,
         }
@@ -243,16 +247,14 @@ class Numbers:
             made[service] = done[key]
         return made
 
-    def _attended(
-        self, found: dict[str, Any], rules: Mapping[str, Any], spans: Mapping[str, list[Span]], window: Span
-    ) -> dict[str, Any]:
-        """Hold the time in which nobody was there to count against the limit as well; it moves no bound [3]."""
-        sums = [each.sums for each in self._services(self.seen, rules, (), spans, window, by_ruling=False).values()]
-        unknown = sum(each["unknown"] + each["excluded_unknown"] for each in sums)
-        whole = sum(sum(each.values()) for each in sums)
-        share = max(found["share"], Fraction(unknown, whole) if whole else Fraction(1))
-        sure = found["value"] is not None and share <= exact(rules["max_unknown_ratio"])
-        return {**found, "share": share, "sure": found["sure"] and sure}
+    def _unseen(
+        self, rules: Mapping[str, Any], spans: Mapping[str, list[Span]], window: Span
+    ) -> tuple[Fraction, dict[str, Fraction]]:
+        """Return the share of the time in which nobody was there to count, of all services and of each [3]."""
+        services = self._services(self.seen, rules, (), spans, window, by_ruling=False)
+        dark = {name: each.sums["unknown"] + each.sums["excluded_unknown"] for name, each in services.items()}
+        whole = {name: sum(each.sums.values()) for name, each in services.items()}
+        return _share(sum(dark.values()), sum(whole.values())), {name: _share(dark[name], whole[name]) for name in dark}
 
     def credit(self, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return what is owed in sum [11]."""
@@ -290,9 +292,13 @@ def _owed(found: Mapping[str, Any], objective: Mapping[str, Any], before: int) -
     return limited(percent, schedule["period_cap_percent"])
 
 
+def _share(part: int, whole: int) -> Fraction:
+    return Fraction(part, whole) if whole else Fraction(1)
+
+
 def _owed_by_object(
     found: Mapping[str, Any],
-    services: Mapping[str, Service],
+    own: Mapping[str, Mapping[str, Any]],
     objective: Mapping[str, Any],
     contracted: Mapping[str, int],
     before: Mapping[str, int],
@@ -300,11 +306,10 @@ def _owed_by_object(
     """Return the same where each service owes by itself, and who owes; `before` are its own missed months [11]."""
     schedule, verdict = objective["credits"], outcome_of(found, objective)
     rows, total = [], Fraction(0)
-    for name, service in services.items():
-        own = ratio_of(service.sums, objective["rules"])
-        if verdict == "not_determinable" or outcome_of(own, objective) != "missed":
+    for name, each in own.items():
+        if verdict == "not_determinable" or outcome_of(each, objective) != "missed":
             continue
-        percent = owed(own["value"] * 100, schedule, before.get(name, 0))
+        percent = owed(each["value"] * 100, schedule, before.get(name, 0))
         total += percent * contracted[name]
         if percent:
             rows.append([name, written(percent)])
@@ -346,14 +351,16 @@ def _figures(found: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _tables(
-    services: Mapping[str, Service], objective: Mapping[str, Any], contracted: Mapping[str, int]
+    services: Mapping[str, Service],
+    own: Mapping[str, Mapping[str, Any]],
+    objective: Mapping[str, Any],
+    contracted: Mapping[str, int],
 ) -> dict[str, Any]:
-    rules = objective["rules"]
     rows: list[list[Any]] = []
     causes: dict[tuple[str, str], list[Any]] = {}
     incidents = [[name, *each] for name, service in services.items() for each in service.incidents]
     for name, service in services.items():
-        found = ratio_of(service.sums, rules)
+        found = own[name]
         sums = [service.sums[each] for each in SUMS]
         figures = [written(found["value"]), shown(found["value"]), written(found["lower"]), written(found["upper"])]
         rows.append([name, contracted[name], *sums, *figures, outcome_of(found, objective)])

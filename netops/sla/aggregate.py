@@ -6,11 +6,11 @@ is no object of its own unless the contract lists it, so one failure counts once
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from math import lcm
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from netops.errors import UsageError
 from netops.sla.availability import DegradedMode, Modes, Tally, Value, judge
@@ -41,6 +41,25 @@ class Ratio:
     upper: Fraction
     unknown_ratio: Fraction
     determinable: bool
+
+
+Figure = TypeVar("Figure", Value, Ratio)  # of one object, of all of them
+
+
+def attended(found: Figure, unseen: Fraction, limit: Fraction) -> Figure:
+    """Return a figure of what is counted one by one, where in the share `unseen` of its time nobody was there to count.
+
+    How many came then, nobody knows. Its bounds are those of as many, for the time, as were counted in the rest, all
+    bad or all good; the larger of the shares unknown, of things and of time, is held against the limit.
+    """
+    unknown = max(found.unknown_ratio, unseen)
+    return replace(
+        found,
+        lower=found.lower * (1 - unseen),
+        upper=found.upper * (1 - unseen) + unseen,
+        unknown_ratio=unknown,
+        determinable=found.determinable and unknown <= limit,
+    )
 
 
 def by_time(tallies: Iterable[Tally], modes: Modes) -> Ratio:

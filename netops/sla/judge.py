@@ -144,7 +144,10 @@ def judge(
             objects.append(result.cut)
     whole, tally = _whole(typed, weighted, objects, given.id)
     if _unattended(given, typed, told):
-        whole = _attended(whole, typed, told or month, members, period=period, hours=hours)
+        unseen, own_unseen = _shares_unseen(typed, told or month, members, period=period, hours=hours)
+        limit = typed.modes.max_unknown_ratio
+        whole = aggregate.attended(whole, unseen, limit)
+        lines = [_attended(each, own_unseen[each.service], limit, target, given.comparison) for each in lines]
     outcome = against(whole.value, determinable=whole.determinable, target=target, comparison=given.comparison)
     return Judged(
         whole=whole,
@@ -312,6 +315,12 @@ def _whole(
             return aggregate.by_time([unit], typed.modes), unit
 
 
+def _attended(line: ServiceLine, unseen: Fraction, limit: Fraction, target: Fraction, comparison: str) -> ServiceLine:
+    value = aggregate.attended(line.value, unseen, limit)
+    outcome = against(value.ratio, determinable=value.determinable, target=target, comparison=comparison)
+    return replace(line, value=value, outcome=outcome)
+
+
 def _unattended(given: Objective, typed: Typed, told: Month | None) -> bool:
     """Whether time in which the state was not seen may hold things that nobody counted.
 
@@ -322,26 +331,19 @@ def _unattended(given: Objective, typed: Typed, told: Month | None) -> bool:
     return told is not None and given.indicator not in probe.COUNTED
 
 
-def _attended(
-    whole: Ratio, typed: Typed, told: Month, members: Sequence[Member], *, period: Spans, hours: Spans | None
-) -> Ratio:
-    """Return a figure of counts with the larger of two unknown shares: of the things counted, and of the time.
-
-    In unknown time nobody was there to count: how many logins or faults there were then nobody knows, so it moves no
-    bound.
-    """
+def _shares_unseen(
+    typed: Typed, told: Month, members: Sequence[Member], *, period: Spans, hours: Spans | None
+) -> tuple[Fraction, dict[str, Fraction]]:
+    """Return the share of the judged time in which nobody was there to count: of all services, and of each."""
     seen, own = Seen(told, typed), {each.service: each for each in told.members}
+    each_unseen: dict[str, Fraction] = {}
     unknown = judged_ms = 0
     for each in members:
         judged = availability.contracted(period, valid=each.contracted, service_hours=hours)
         sums = availability.tally(seen.intervals(own[each.service].history), judged=judged)
         unknown, judged_ms = unknown + sums.unknown, judged_ms + sums.whole
-    share = max(whole.unknown_ratio, Fraction(unknown, judged_ms) if judged_ms else Fraction(1))
-    return replace(
-        whole,
-        unknown_ratio=share,
-        determinable=whole.determinable and share <= typed.modes.max_unknown_ratio,
-    )
+        each_unseen[each.service] = availability.share(sums.unknown, sums.whole)
+    return availability.share(unknown, judged_ms), each_unseen
 
 
 def _because(whole: Ratio, typed: Typed) -> str:

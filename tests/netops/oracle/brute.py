@@ -22,6 +22,7 @@ from tests.netops.oracle.figures import (
     counted,
     figures,
     high_loss,
+    ratio,
     summed,
     tally,
     verdict,
@@ -60,14 +61,14 @@ def judge(city, item, objective, start_ms, end_ms):
     open_ = [each and serves(rules["hours"], wall) for each, wall in zip(inside, city.walls, strict=True)]
     excused, rulings = claims(city, rules), decided(city)
     causes = {each["cause"] for each in rules["exclusions"] if not each["approver"]}
-    found, weights, lossy, things, dark = {}, {}, {}, {}, [0, 0]
+    found, weights, lossy, things, dark = {}, {}, {}, {}, {}
     for service, (of, weight) in sorted(sold.items()):
         mine = [service in minute for minute in tenure]
         if of != item["id"] or not any(a and b for a, b in zip(mine, inside, strict=True)):
             continue
         counting = objective["indicator"] in COUNTED
         cells = ruled(city.cells(service, "" if counting else stream), rules, city.start)
-        dark[0] += sum(
+        unseen = sum(
             a and b and c.state == "UNKNOWN" for a, b, c in zip(mine, open_, cells, strict=True)
         )  # whether anybody was there to see faults no ruling changes
         overruled(cells, rules, [each for each in rulings if each[2] in ("", service)], city.start)
@@ -89,7 +90,7 @@ def judge(city, item, objective, start_ms, end_ms):
         if counting:
             bad = [each for each in rulings if each[2] in ("", service)]
             things[service] = counted(rules, city.places(service, stream), (there, out), causes, (bad, city.start))
-        dark[1] += sum(there)
+        dark[service] = (unseen, sum(there))
     tallies = {name: tally(buckets) for name, buckets in found.items()}
     if objective["indicator"] in (*MADE, *COUNTED):
         tallies = things
@@ -99,16 +100,32 @@ def judge(city, item, objective, start_ms, end_ms):
     made = figures(objective, rules, found, tallies, weights)
     counted_ = objective["indicator"] in COUNTED and objective["indicator"] != PACKETS  # whose gaps have places
     if objective["indicator"].startswith("fault.") or counted_:
-        share = Fraction(dark[0], dark[1]) if dark[1] else Fraction(1)
-        made["unknown_ratio"] = max(share, made["unknown_ratio"])
+        made |= nobody_there(made, [sum(each) for each in zip(*dark.values(), strict=True)] or [0, 0])
         sure = made["unknown_ratio"] <= Fraction(rules["max_unknown_ratio"])
         made["verdict"] = verdict(made["value"], sure, objective)
+    else:
+        dark = dict.fromkeys(dark, (0, 1))
+    made["alone"] = {}
+    for service, sums in made["services"].items():
+        value, lower, upper, share, _ = ratio(sums, rules)
+        own = {"value": value, "lower": lower, "upper": upper, "unknown_ratio": share}
+        own |= nobody_there(own, dark[service])
+        sure = own["unknown_ratio"] <= Fraction(rules["max_unknown_ratio"])
+        made["alone"][service] = own | {"verdict": verdict(value, sure, objective)}
     made["minutes"] = minutes
     made["high_loss"] = {name: each for name, each in lossy.items() if each[0]}
     bad = lowers(rules)
     made["against"] = {(name, i) for name, each in found.items() for i, b in enumerate(each) if b in bad}
     made["credit_percent"] = owed(city, objective, f"{item['id']}/{objective['id']}", made)
     return made
+
+
+def nobody_there(made, dark):
+    """Return bounds and unknown share once as many things as in seen minutes happened in those that nobody saw."""
+    minutes, whole = dark
+    share = Fraction(minutes, whole) if whole else Fraction(1)
+    lower, upper = (bound + (edge - bound) * share for bound, edge in ((made["lower"], 0), (made["upper"], 1)))
+    return {"lower": lower, "upper": upper, "unknown_ratio": max(share, made["unknown_ratio"])}
 
 
 def serves(hours, wall):
@@ -255,3 +272,7 @@ def differs(said, ours):
         told = {name: rows[service][f"{name}_ms"] for name in BUCKETS}
         if told != sums:
             yield f"{service} is {told}, by brute force {sums}"
+        for name in ("value", "lower", "upper", "verdict"):
+            said_, found = rows[service][name], ours["alone"][service][name]
+            if found != (said_ if name == "verdict" else Fraction(said_) if said_ else None):
+                yield f"{service}: {name} is {said_}, by brute force {found}"

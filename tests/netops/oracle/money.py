@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from fractions import Fraction
 
-from tests.netops.oracle.figures import ratio, verdict
-
 
 def lowers(rules):
     """Return the buckets whose minutes lower the figure."""
@@ -28,10 +26,9 @@ def owed(city, objective, name, made):
     if credits_.get("per", "item") == "object":
         if made["verdict"] != "not_determinable" and sum(made["minutes"].values()):
             shares = Fraction(0)
-            for service, sums in made["services"].items():
-                value, _, _, _, determinable = ratio(sums, objective["rules"])
-                if verdict(value, determinable, objective) == "missed":
-                    shares += of(value, breaches(city, name, service)) * made["minutes"][service]
+            for service, own in made["alone"].items():
+                if own["verdict"] == "missed":
+                    shares += of(own["value"], breaches(city, name, service)) * made["minutes"][service]
             percent = shares / sum(made["minutes"].values())
     elif made["verdict"] == "missed":
         percent = of(made["value"], breaches(city, name))

@@ -23,12 +23,14 @@ SEED = int(os.environ.get("NETOPS_SEED", "0"))
 def city(base_contract, paper_world):
     """Return what makes a world whose WiFi promises logins, told by letters (state) and by counts of hours."""
 
-    def made(*, length=3, claims=(), **rules):
+    def made(*, length=3, claims=(), by_object=False, **rules):
         wifi, fiber = base_contract.items
         own = replace(wifi.objectives[0].rules, check_every_s=3600, **rules)
         success = replace(
             wifi.objectives[0], id="logins", indicator="portal.login.success", threshold="1", target="90", rules=own
         )
+        if by_object:
+            success = replace(success, credits=replace(success.credits, per="object"))
         quick = replace(success, id="online", indicator="portal.login.time", threshold="10000", target="95")
         mean = replace(success, id="mean", indicator="portal.login.mean", threshold="100000", target="92")
         held = replace(base_contract, items=(replace(wifi, objectives=(success, quick, mean)), fiber))
@@ -131,8 +133,30 @@ def test_time_in_which_our_portal_was_away_leaves_it_undetermined_beyond_the_con
 
         draft, bundle = paper_bundle(world)
 
-        found = objectives(draft)["logins"]
+        found, unseen = objectives(draft)["logins"], Fraction(away.count("?"), 12)
         assert (found["value"], found["verdict"]) == ("99/100", verdict)
+        bad, good = (Fraction(99, 100) * (1 - unseen) + extra for extra in (0, unseen))  # of as many as in the rest
+        assert (Fraction(found["lower"]), Fraction(found["upper"]), found["remark"]) == (bad, good, "")
+        assert Fraction(found["unknown_ratio"]) == unseen
+        assert verify_numbers(bundle) == []
+
+
+def test_a_service_whose_portal_was_away_owes_nothing_by_itself(city, paper_bundle):
+    for away, owing in (("u" * 12, ["ap-1", "ap-2"]), ("u" * 8 + "?" * 4, ["ap-2"])):
+        world = city(max_unknown_ratio="0.25", by_object=True)
+        roster = world.roster()
+        for number in range(3):
+            world.hour(number, {"ap-1": away, "ap-2": "u" * 12}, roster)
+            count(world, roster, number, {"ap-1": (80, 20, 0, 80), "ap-2": (80, 20, 0, 80)})
+
+        draft, bundle = paper_bundle(world)
+
+        found = objectives(draft)["logins"]
+        assert (found["verdict"], [row[0] for row in found["objects"]["rows"]]) == ("missed", owing)
+        by_service = {
+            row[0]: dict(zip(found["services"]["columns"], row, strict=True)) for row in found["services"]["rows"]
+        }
+        assert by_service["ap-1"]["verdict"] == ("missed" if "ap-1" in owing else "not_determinable")
         assert verify_numbers(bundle) == []
 
 
