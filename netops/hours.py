@@ -75,12 +75,27 @@ class Hours:
         """Seal what is ripe, hour by hour, letting the drain in between; `contracts` are those in force."""
         with self._acting:
             found = self._journal.unsealed(until_ms=self._ripe_until(), limit=AT_ONCE)
+            found = sorted({*found, *self._skipped(found)})[:AT_ONCE]
         self._for_a_while([partial(self._seal_hour, contracts, hour_ms) for hour_ms in found])
         with self._acting:
             now = self._clock.now_ms()
             until = min([self._ripe_until(), *self._journal.told(now - hourly.WAIT_MS).values()])
             waiting = self._journal.later(until_ms=until, limit=AT_ONCE)
         self._for_a_while([partial(self._seal_later, contract, hour_ms) for hour_ms, contract in waiting])
+
+    def _skipped(self, ripe: Sequence[int]) -> Sequence[int]:
+        """Return the hours since the last that was sealed, up to a ripe one, of which nobody told anything.
+
+        A gap is a fact: it is sealed as such, and what comes of it later came late. Where a clock stepped meanwhile
+        nobody knows which hours there were, and none is made up.
+        """
+        last = self._journal.last_sealed()
+        if last is None or not ripe:
+            return ()
+        stepped = self._ledger.find("clock_state", start_ms=last, end_ms=ripe[-1] + HOUR_MS)
+        if any(leaf.fact.body["state"] == "stepped" for leaf in stepped):
+            return ()
+        return range(max(last + HOUR_MS, ripe[-1] - SAMPLES_DAYS * DAY_MS), ripe[-1], HOUR_MS)
 
     def _for_a_while(self, acts: Sequence[Callable[[], None]]) -> None:
         """Act one after the other, letting the drain in between, and the other jobs after a while."""

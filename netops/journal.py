@@ -272,6 +272,11 @@ class Journal:
         )
         return [int(hour) for (hour,) in rows]
 
+    def last_sealed(self) -> int | None:
+        """Return the newest hour that was sealed; None before the first."""
+        newest: int | None = self._open().execute("SELECT max(hour_ms) FROM sealed").get
+        return newest
+
     def seal(self, hour_ms: int, sums: Mapping[str, Iterable[HourSum]], *, later: Iterable[str] = ()) -> None:
         """Note that the hour of these contracts is judged, with the sums of their services.
 

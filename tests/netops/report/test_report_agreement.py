@@ -285,6 +285,27 @@ def test_both_implementations_agree_on_many_more(paper_world, paper_bundle, base
         assert verify_numbers(bundle) == [], f"seed {seed}"
 
 
+def test_an_hour_of_which_nobody_told_is_not_measured_whether_or_not_it_was_sealed(
+    paper_world, paper_bundle, base_contract
+):
+    told = []
+    for sealed in (True, False):
+        world = paper_world(contracts=(base_contract,), length=3)
+        world.versions()
+        roster = world.roster()
+        for number in range(3):
+            if sealed or number != 1:
+                silent = {each.service: "." * 12 for each in roster.listed}
+                world.hour(number, silent if number == 1 else {}, roster)
+        draft, bundle = paper_bundle(world)
+        assert verify_numbers(bundle) == []
+        items = draft.report.content["parts"][0]["items"]
+        told.append([(each["value"], each["lower"], each["unknown_ratio"]) for i in items for each in i["objectives"]])
+
+    assert told[0] == told[1]
+    assert all(share == "1/3" for _, _, share in told[0])
+
+
 def test_an_objective_on_a_metric_is_judged_by_its_own_slots_and_a_changed_side_is_named(
     paper_world, paper_bundle, base_contract
 ):
