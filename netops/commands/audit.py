@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from netops.evidence.integrity import Failure
     from netops.evidence.members import Bundle
     from netops.evidence.note import VerifierKey
-    from netops.raw_audit import Looked
 
 SUMMARY = "Verify a report bundle, the ledger's file, the raw archive: signatures, leaves, and every number anew."
 VERIFY = (
@@ -94,30 +93,33 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a signed checkpoint that you hold: the ledger must lead to it (may be given again)",
     )
-    ledger.add_argument(
-        "--language",
-        "--lang",
-        choices=tuple(spoken.ASKED),
-        help="of the words (default: by LC_ALL, LC_MESSAGES or LANG)",
-    )
     raw = below.add_parser(
         "raw", help="look at every chunk of raw replies, and at what the ledger says of them", description=RAW
     )
     raw.add_argument("--dir", type=Path, help="the archive (default: raw in data.dir)")
-    audit_papers.arguments(below)
-    for each in (ledger, raw):
-        each.add_argument("--json", action="store_true", help="tell as one JSON object")
+    for each in (ledger, raw, *audit_papers.arguments(below)):
+        each.add_argument("--json", action="store_true", help="tell as one JSON object, in English")
+        each.add_argument(
+            "--language",
+            "--lang",
+            choices=tuple(spoken.ASKED),
+            help="of the words (default: by LC_ALL, LC_MESSAGES or LANG)",
+        )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Verify; the reader's own instance, if there is one, lends its public key and whether it is a rehearsal."""
     if args.what in {"paper", "stamp"}:
-        return audit_papers.run(args)
+        return audit_papers.run(args, _speaker(args))
     if args.what == "ledger":
         return _ledger(args, settings)
     if args.what == "raw":
         return _raw(args, settings)
     return _bundle(args, settings)
+
+
+def _speaker(args: argparse.Namespace) -> Speaker:
+    return Speaker("en" if args.json else spoken.chosen(args.language, os.environ))
 
 
 def _bundle(args: argparse.Namespace, settings: Settings) -> int:
@@ -155,7 +157,7 @@ def _pages(bundle: Bundle) -> tuple[list[Failure], str]:
 
 def _ledger(args: argparse.Namespace, settings: Settings) -> int:
     path = args.file or settings.data.dir / "ledger.db"
-    speaker = Speaker("en" if args.json else spoken.chosen(args.language, os.environ))
+    speaker = _speaker(args)
     if not path.is_file():
         raise UsageError(f"ledger {path}: no such file; give it by --file")
     keys = _keys(args.vkey or _own(settings))
@@ -226,25 +228,22 @@ def _head(ledger: LedgerReader, path: Path, keys: list[VerifierKey]) -> Head:
 
 def _raw(args: argparse.Namespace, settings: Settings) -> int:
     directory = args.dir or settings.data.dir / "raw"
-    path = settings.data.dir / "ledger.db"
+    path, speaker = settings.data.dir / "ledger.db", _speaker(args)
     if not path.is_file():
         raise UsageError(f"ledger {path}: no such file; what the archive should hold is told by the ledger")
     with LedgerReader(path) as ledger:
         looked = raw_audit.audit(directory, ledger)
     counts = {"segments": looked.segments, "chunks": looked.chunks, "polls": looked.polls}
     if looked.found:
-        return _say_failed(args, [str(each) for each in looked.found], {"raw": str(directory), **counts}, Speaker("en"))
+        failures = [speaker.failure(str(each)) for each in looked.found]
+        return _say_failed(args, failures, {"raw": str(directory), **counts}, speaker)
     if args.json:
         notes = [str(each) for each in looked.notes]
         print(json.dumps({"raw": str(directory), "outcome": "ok", **counts, "notes": notes}))
         return OK
-    return _say_raw(directory, looked)
-
-
-def _say_raw(directory: Path, looked: Looked) -> int:
-    print(f"OK      {directory}: {looked.segments} segments, {looked.chunks} chunks, {looked.polls} polls hold")
+    print(f"{speaker.say('ok')} {speaker.say('raw', path=directory, **counts)}")
     for each in looked.notes:
-        print(f"NOTE    {each}")
+        print(f"{speaker.say('note')} {speaker.failure(str(each))}")
     return OK
 
 

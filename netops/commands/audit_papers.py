@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
+    from netops.commands.audit_words import Speaker
+
 OK, FAILED, WHOSE = 0, 4, 5
 PAPER = (
     "Hold a signed paper against its bundle: the signature, that nothing but it was added, and by whose certificate. "
@@ -29,8 +31,10 @@ STAMP = "Hold a time-stamp (RFC 3161) against the file that was stamped. Exit 0 
 MOST = 1 << 26  # bytes of a file that is read whole
 
 
-def arguments(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the arguments."""
+def arguments(
+    below: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """Declare the arguments; return the parsers, for what all parts of `netops audit` take."""
     paper = below.add_parser("paper", help="the signature on a report's PDF", description=PAPER)
     paper.add_argument("paper", type=Path, help="the signed PDF, as the city handed it out")
     paper.add_argument("--bundle", type=Path, required=True, help="the report's bundle")
@@ -45,24 +49,24 @@ def arguments(below: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     stamp.add_argument(
         "--roots", type=Path, required=True, metavar="FILE", help="certificates in PEM that you trust for time-stamps"
     )
-    for each in (paper, stamp):
-        each.add_argument("--json", action="store_true", help="tell as one JSON object")
+    return paper, stamp
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, speaker: Speaker) -> int:
     """Do it."""
-    told = _paper(args) if args.what == "paper" else _stamp(args)
+    told = _paper(args, speaker) if args.what == "paper" else _stamp(args, speaker)
     if args.json:
         print(json.dumps(told, ensure_ascii=False))
     else:
-        word = {OK: "OK     ", WHOSE: "WHOLE  "}.get(int(told["exit"]), "FAILED ")
-        print(f"{word} {args.paper if args.what == 'paper' else args.token}: {told['said']}")
+        word = {OK: "ok", WHOSE: "whole"}.get(int(told["exit"]), "failed")
+        said = f"{args.paper if args.what == 'paper' else args.token}: {told['said']}"
+        print(f"{speaker.say(word)} {speaker.failure(said)}")
         if told.get("note"):
-            print(f"NOTE    {told['note']}")
+            print(f"{speaker.say('note')} {told['note']}")
     return int(told["exit"])
 
 
-def _paper(args: argparse.Namespace) -> dict[str, str | int]:
+def _paper(args: argparse.Namespace, speaker: Speaker) -> dict[str, str | int]:
     trusted = [pades.digest(each) for each in _certificates(args.certificate)] if args.certificate else []
     signed = _read(args.paper)
     try:
@@ -77,16 +81,15 @@ def _paper(args: argparse.Namespace) -> dict[str, str | int]:
         raise UsageError(f"{args.bundle}: cannot be read ({error.strerror}); expected a bundle") from None
     about: dict[str, str | int] = {"certificate": looked.digest, "subject": looked.subject, "stamped": looked.stamped}
     if not found:
-        return {**about, "exit": FAILED, "said": f"is not a paper of {args.bundle}"}
+        return {**about, "exit": FAILED, "said": speaker.say("no_paper", bundle=args.bundle)}
     if looked.wrong:
         return {**about, "exit": FAILED, "said": looked.wrong}
-    said = f"the paper of {args.bundle}, signed by {looked.subject!r}, certificate {looked.digest}"
-    said += f", stamped {looked.stamped}" if looked.stamped else ""
+    said = speaker.say("paper", bundle=args.bundle, subject=looked.subject, digest=looked.digest)
+    said += speaker.say("stamped", at=looked.stamped) if looked.stamped else ""
     if not trusted:
-        note = "no certificate was given: anybody can sign in any name; give the signer's, got from its owner"
-        return {**about, "exit": WHOSE, "said": said, "note": note}
+        return {**about, "exit": WHOSE, "said": said, "note": speaker.say("no_certificate")}
     if looked.digest not in trusted[:1]:
-        return {**about, "exit": FAILED, "said": f"signed by certificate {looked.digest}, not by the one given"}
+        return {**about, "exit": FAILED, "said": speaker.say("another_certificate", digest=looked.digest)}
     return {**about, "exit": OK, "said": said}
 
 
@@ -94,13 +97,13 @@ def _paper_of(held: bundle.Bundle, name: str) -> bytes:
     return held.members.get(name) or b"\0"
 
 
-def _stamp(args: argparse.Namespace) -> dict[str, str | int]:
+def _stamp(args: argparse.Namespace, speaker: Speaker) -> dict[str, str | int]:
     answer, data, roots = _read(args.token), _read(args.of), _certificates(args.roots)
     try:
         at = tokens.look(answer, data, roots)
     except EvidenceError as error:
         return {"exit": FAILED, "said": str(error)}
-    return {"exit": OK, "said": f"{args.of} was there at {at.isoformat()}, says an authority under a root of yours"}
+    return {"exit": OK, "said": speaker.say("was_there", file=args.of, at=at.isoformat())}
 
 
 def _certificates(path: Path) -> tuple[Certificate, ...]:

@@ -1,4 +1,4 @@
-"""What `netops audit ledger` says, in the two languages of the city's pages; JSON and places stay as they are."""
+"""What `netops audit ledger|raw|paper|stamp` say, in both languages; JSON and places stay as they are."""
 
 from __future__ import annotations
 
@@ -20,6 +20,28 @@ SAID: Mapping[str, tuple[str, str]] = {
     "ledger": (
         "{path}: {leaves} leaves, every hash, column, account and checkpoint holds",
         "{path}：{leaves} 叶，每个散列、每列、每个账户与检查点均成立",
+    ),
+    "raw": (
+        "{path}: {segments} segments, {chunks} chunks, {polls} polls hold",
+        "{path}：{segments} 段、{chunks} 块、{polls} 次轮询均成立",
+    ),
+    "paper": (
+        "the paper of {bundle}, signed by {subject!r}, certificate {digest}",
+        "{bundle} 的文书，签署者 {subject!r}，证书 {digest}",
+    ),
+    "stamped": (", stamped {at}", "，时间戳 {at}"),
+    "no_paper": ("is not a paper of {bundle}", "不是 {bundle} 的文书"),
+    "no_certificate": (
+        "no certificate was given: anybody can sign in any name; give the signer's, got from its owner",
+        "未给出证书：任何人都可以任何名义签署；请给出向签署者索取的证书",
+    ),
+    "another_certificate": (
+        "signed by certificate {digest}, not by the one given",
+        "由证书 {digest} 签署，并非所给出的那一张",
+    ),
+    "was_there": (
+        "{file} was there at {at}, says an authority under a root of yours",
+        "据您所信根证书之下的时间戳机构，{file} 在 {at} 已存在",
     ),
     "head": ("{name}: {size} leaves", "{name}：{size} 叶"),
     "signed": (", signed by {names}", "，签名者 {names}"),
@@ -43,7 +65,13 @@ SAID: Mapping[str, tuple[str, str]] = {
     ),
 }
 # What a failure is said of.
-NAMES: Mapping[str, str] = {**PLACES, "ledger {}": "账本 {0}", "checkpoint {}": "检查点 {0}"}
+NAMES: Mapping[str, str] = {
+    **PLACES,
+    "ledger {}": "账本 {0}",
+    "checkpoint {}": "检查点 {0}",
+    "offset {}": "偏移 {0}",
+    "chunk {}": "第 {0} 块",
+}
 # What does not hold in a ledger's file, by its English form; `{}` for what is filled in.
 FAILURES: Mapping[str, str] = {
     "{}. Restore it from the backup": "{0}。请从备份恢复",
@@ -80,7 +108,48 @@ FAILURES: Mapping[str, str] = {
         "格式为 {0}；应为 {1}：请用写入它的那一版程序（演练可用 `netops demo --fresh` 重新开始）"
     ),
 }
-_KNOWN = Causes({**CAUSES, **FAILURES}, NAMES)
+# What does not hold, or is odd, in the archive of raw replies.
+ARCHIVE: Mapping[str, str] = {
+    "is no segment of the index: a first write that was cut, or a stranger": (
+        "不是索引中的段：首次写入被截断，或为外来文件"
+    ),
+    "its tail is torn: {} bytes; {} were kept": "尾部残缺：{0} 字节；原存 {1} 字节",
+    "the whole segment is missing: {} bytes, {} chunks, the replies of {} polls": (
+        "整段缺失：{0} 字节、{1} 块、{2} 次轮询的应答"
+    ),
+    "cannot be read ({})": "无法读取（{0}）",
+    "{} bytes after the last chunk: a write that was cut": "末块之后尚有 {0} 字节：写入被截断",
+    "{} of the {} bytes of the chunk are here": "该块 {1} 字节中只有 {0} 字节",
+    "no chunk begins here; the file was changed": "此处不是块的开头；文件被改动",
+    "{}; the file was changed": "{0}；文件被改动",
+    "the content is not the one whose digest was kept; the file was changed": "内容与所存摘要不符；文件被改动",
+    "is not the one that leaf {} seals": "不是第 {0} 叶所封存的那一块",
+    (
+        "{} chunks that the ledger seals ({}) are not in the index, nor stated as let go; "
+        "the index was rolled back or changed"
+    ): "账本封存的 {0} 块（{1}）不在索引中，也未说明已删除；索引被回退或改动",
+    "leaf {}": "第 {0} 叶",
+    "leaves {} to {}": "第 {0} 至 {1} 叶",
+    "is said to be sealed, but the ledger does not hold it: rolled back?": "称已封存，但账本中没有：账本被回退？",
+}
+# What does not hold of a signed paper, of a time-stamp.
+PAPERS: Mapping[str, str] = {
+    "no paper with a signature that can be read: {}": "不是带有可读签名的文书：{0}",
+    "it has more than one signature": "签名不止一个",
+    "something was written behind the signature, into the room that was kept for it": (
+        "签名之后、其预留空间内被写入了内容"
+    ),
+    "its signature does not hold: it was changed after it was signed": "签名不成立：签署后被改动",
+    "something was added after it was signed": "签署后有所添加",
+    "what was signed is not the bundle's paper": "所签署的不是报告包中的文书",
+    "more than a signature was added to the bundle's paper": "除签名外，报告包中的文书还被添加了内容",
+    "no RFC 3161 answer": "不是 RFC 3161 应答",
+    "the token does not hold: the authority refused": "时间戳不成立：时间戳机构拒绝",
+    "the token does not hold: its authority is under none of the roots given": "时间戳不成立：其机构不在所给根证书之下",
+    "the token does not hold: it is on something else, or was changed": "时间戳不成立：针对的是其他内容，或已被改动",
+    "the token does not hold: {}": "时间戳不成立：{0}",
+}
+_KNOWN = Causes({**CAUSES, **FAILURES, **ARCHIVE, **PAPERS}, NAMES)
 
 
 class Speaker:
@@ -94,5 +163,5 @@ class Speaker:
         return SAID[word][self._chinese].format(**given)
 
     def failure(self, text: str) -> str:
-        """Return why a ledger does not hold; what has no words in Chinese stands as it is."""
+        """Return why something does not hold; what has no words in Chinese stands as it is."""
         return _KNOWN.said(text) if self._chinese else text
