@@ -7,13 +7,12 @@ account that is logged in, proven as the command asks for it; so it takes a logi
 from __future__ import annotations
 
 import shlex
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, g, redirect, render_template, request, send_file, url_for
 
-from dashboards import figures, held, objections, words
+from dashboards import closing, disputes, figures, held, objections, words
 from dashboards.factors import is_fresh
 from dashboards.frame import bound, frame
 from dashboards.handing import MOST_BYTES, full
@@ -21,7 +20,7 @@ from dashboards.objections import in_sight, sees, window
 from dashboards.supposing import Forecast, Forecasts
 from netops.access import record
 from netops.commands.dispute_words import Speaker
-from netops.dispute import attached, codes, deciding, papers
+from netops.dispute import attached, codes, deciding, papers, refusals
 from netops.dispute.attached import CITY, File, Shelf
 from netops.dispute.room import FullError
 from netops.errors import AccessError, UsageError
@@ -46,9 +45,8 @@ if TYPE_CHECKING:
 
 UPLOADS = ("answer_state",)
 ROWS = 25
-PREVIEW, STATE = "preview", "state"
+STATE = "state"  # what a form asks for that is no preview
 FIELDS = ("stance", "outcome", "minutes", "decides", "from", "to", "reason", "evidence")
-_TURN = threading.Lock()  # two words at once would not know of each other
 
 
 def install(blueprint: Blueprint, desk: Desk) -> None:
@@ -71,7 +69,7 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
 
 
 def index(desk: Desk) -> str:
-    """Show the objections that wait for an answer or a ruling, the one that is due first on top."""
+    """Show the objections that wait for an answer or a ruling, the one that is due first on top; reports to close."""
     now_ms = desk.clock.now_ms()
     known, find = papers.here(desk.settings, now_ms=now_ms)
     open_ = [(each, case) for case in in_sight(desk, known) for each in case.open]
@@ -83,6 +81,7 @@ def index(desk: Desk) -> str:
         **frame(desk, desk.queries.city()),
         rows=shown,
         turn=held.turn("page", page, pages, len(rows)),
+        **closing.waiting(desk, known, find),
     )
 
 
@@ -115,7 +114,7 @@ def answer_state(desk: Desk, objection: str) -> AnyResponse:
     try:
         digest = _evidence(desk, objection)
         said = deciding.Answer(stance=_typed("stance"), reason=request.form.get("reason", ""), evidence=digest)
-        with _TURN:
+        with disputes.TURN:
             known, find = _told(desk, objection)
             by, now_ms = g.person.account, desk.clock.now_ms()
             fact = deciding.answer(known, find, objection, said, by=by, now_ms=now_ms)
@@ -172,7 +171,7 @@ def rule_state(desk: Desk, forecasts: Forecasts, objection: str) -> AnyResponse:
     now_ms = desk.clock.now_ms()
     try:
         said = _ruling()
-        with _TURN:
+        with disputes.TURN:
             known, find = _told(desk, objection)
             fact = deciding.rule(known, find, objection, said, by=g.person.account, now_ms=now_ms)
             if _stated(desk, fact):
@@ -283,7 +282,7 @@ def _page(
         **(_shown(made, zone) if made is not None else {}),
         forecast=_moved(forecast) if forecast is not None else None,
         follows=follows,
-        error=error,
+        error=refusals.said(error, current()),
         kb=MOST_BYTES // 1000,
     )
     return Response(page, status=code)

@@ -269,7 +269,8 @@ def _final(fact: Fact, case: Case, terms: Terms | None, breaks: Breaks, *, at_ms
 
 def _settled(fact: Fact, case: Case) -> str:
     body: Any = fact.body
-    final = next(each for each in case.revisions if each.name == case.final)
+    final = case.agreed
+    assert final is not None  # `refused` says so
     if not final.amount:
         return f"report '{final.name}' was sealed without what it owes; nothing can be settled by it"
     if body["currency"] != final.currency or Fraction(body["amount"]) != Fraction(final.amount):

@@ -195,13 +195,13 @@ def test_one_answers_and_another_rules_whatever_is_posted(site, folder):
     name = objected(site, folder)
     early = say(site, f"/disputes/{name}/rule", SECOND, outcome="upheld", reason="x")
     assert early.status_code == 403
-    assert "not answered yet" in text(early)
+    assert "尚未答复；答复之后才能裁定" in text(early)
     answered(site, name)
     same = say(site, f"/disputes/{name}/rule", outcome="upheld", reason="x")
     twice = say(site, f"/disputes/{name}/answer", SECOND, stance="accepted", reason="x")
 
     assert same.status_code == 403
-    assert "another person must rule on it" in text(same)
+    assert "须由另一人裁定" in text(same)
     assert twice.status_code == 403
     assert [each["objection"] for each in stated(site, "ruling")].count(name) == 0
     assert "由另一位合同经理裁定" in text(site.browser("contract_manager").get(f"/disputes/{name}/rule"))
