@@ -25,6 +25,7 @@ from netops.evidence import canonical
 from netops.ledger import Ledger, LedgerEntry
 from netops.report import issue
 from netops.sign import Signer
+from netops.speakers import may_state
 from tests.netops.dispute import desks
 
 KEY = Signer("carrier-a/disputes", hashlib.sha256(b"a test's key").digest())
@@ -107,6 +108,7 @@ def sealed(site):
         gate = Admission(ledger, tables.url(settings), terms=papers.here(settings, now_ms=small_city.NOW)[1])
         found = spool.read(record.spool_path(settings, "web"), after=0, limit=1000)
         entries = [LedgerEntry(each.source, each.sequence, facts.decode(each.payload)) for each in found]
+        assert [each for each in entries if not may_state("web", each.fact.kind, rehearsal=True)] == []
         entries = [each for each in entries if ledger.holds(each.source, each.sequence) is None]
         why = gate.refuses(entries, now_ms=small_city.NOW)
         assert [each for each in why if each] == []

@@ -244,11 +244,11 @@ def test_what_two_persons_did_not_allow_is_isolated_and_its_refusal_sealed(house
     assert [why for _, why in made._drain.quarantined()] == [told["exclusion_claim"], told["approval_request"]]
 
 
-def test_a_carriers_refused_note_is_sealed_and_nobody_but_the_citys_desk_says_that_there_was_one(house):
+def test_a_carriers_refused_note_is_sealed_and_nobody_but_a_desk_of_the_city_says_that_there_was_one(house):
     """The receipt is then a proof of that leaf under the checkpoint of the next minute."""
     made, _, _, settings = house
     told = {"digest": "ab" * 32, "by": "carrier-a/disputes", "reason": "it is late"}
-    for name in ("cli", "web"):
+    for name in ("web", "portal"):
         with Spool(settings.data.dir / "spool" / f"{name}.db", source=name) as spool:
             facts.submit(spool, Fact(kind="note_refused", at_ms=made._clock.at_ms, body=told))
     until(lambda: made._taken["isolated"] == 1 and made._taken["facts"] >= 1)
@@ -259,7 +259,7 @@ def test_a_carriers_refused_note_is_sealed_and_nobody_but_the_citys_desk_says_th
     with LedgerReader(settings.data.dir / "ledger.db") as ledger:
         (leaf,) = ledger.find("note_refused")
 
-    assert (leaf.fact.body, leaf.source.partition("/")[0]) == (told, "cli")
+    assert (leaf.fact.body, leaf.source.partition("/")[0]) == (told, "web")
     assert receipts.made(settings, told["digest"]).startswith(b"c2sp.org/tlog-proof@v1\nextra ")
 
 
