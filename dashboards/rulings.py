@@ -22,6 +22,7 @@ from netops.access import record
 from netops.commands.dispute_words import Speaker
 from netops.dispute import attached, codes, deciding, papers, refusals
 from netops.dispute.attached import CITY, File, Shelf
+from netops.dispute.parts import PART_BYTES
 from netops.dispute.room import FullError
 from netops.errors import AccessError, UsageError
 from netops.evidence import canonical
@@ -127,11 +128,21 @@ def answer_state(desk: Desk, objection: str) -> AnyResponse:
     return answer(desk, objection, made=fact)
 
 
+def attachable(desk: Desk, objection: str) -> None:
+    """Refuse a file that comes when the answer was given: it would take the place of the one that the answer names."""
+    known, _find, _case, one = _found(desk, objection)
+    if deciding.awaited(one) != deciding.ANSWER or deciding.barred(known, one, g.person.account):
+        raise AccessError(_("这项异议不再等待您的答复：文件没有收下。"))
+    if _is_on_its_way(desk, objection):
+        raise UsageError(_("上一步还在写入账本，请过一会儿再试。"))
+
+
 def _evidence(desk: Desk, objection: str) -> str:
     """Keep the file that came with an answer; return its SHA-256, or that of the one that came before."""
     shelf, place = Shelf(desk.settings), attached.of_answer(objection)
     sent = request.files.get("file")
     if sent is not None and sent.filename:
+        attachable(desk, objection)
         file = File(name=attached.harmless(sent.filename), data=sent.read())
         with attached.TURN:
             try:
@@ -284,6 +295,8 @@ def _page(
         follows=follows,
         error=refusals.said(error, current()),
         kb=MOST_BYTES // 1000,
+        mb=desk.settings.objections.file_mb,
+        part=PART_BYTES,
     )
     return Response(page, status=code)
 

@@ -106,6 +106,8 @@ ROUTES: dict[str, str] = {
     "dashboards.answer": "objection.decide",
     "dashboards.answer_state": "objection.decide",
     "dashboards.answer_file": "report.take",
+    "dashboards.answer_parts": "objection.decide",
+    "dashboards.answer_part": "objection.decide",
     "dashboards.rule": "objection.decide",
     "dashboards.rule_state": "objection.decide",
     "dashboards.close": "objection.decide",
@@ -186,7 +188,7 @@ OF_CONTRACTS = frozenset(
         *("disputes", "objection", "object_", "hand_in"),
         *("note", "note_attach", "note_parts", "note_part", "note_receipt", "note_file"),
         *("rulings", "answer", "answer_state", "answer_file", "rule", "rule_state"),
-        *("close", "close_state"),
+        *("answer_parts", "answer_part", "close", "close_state"),
         *(f"api.{name}" for name in ("contract", "months", "verdicts", "reports", "report", "bundle", "disputes")),
     )
 )

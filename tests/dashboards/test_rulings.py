@@ -122,6 +122,21 @@ def test_an_answer_is_shown_first_then_stated_with_its_file_which_both_sides_tak
     assert site.browser("carrier").get(f"/disputes/{name}/answer/{other.digest}").status_code == 404
 
 
+def test_a_file_from_a_page_that_lay_open_leaves_the_one_that_the_given_answer_names(site, folder):
+    name = objected(site, folder)
+    path = f"/disputes/{name}/answer"
+    digest = canonical.digest(b"the one")
+    assert say(site, path, stance="rejected", reason=REASON, files=[("a.pdf", b"the one")]).status_code == 303
+    unsealed = say(site, path, SECOND, what="preview", stance="accepted", reason="x", files=[("b.pdf", b"another")])
+    sealed(site)
+    late = say(site, path, SECOND, what="preview", stance="accepted", reason="x", files=[("b.pdf", b"another")])
+
+    assert (unsealed.status_code, late.status_code) == (403, 403)
+    assert "文件没有收下" in text(unsealed)
+    assert "文件没有收下" in text(late)
+    assert site.browser("carrier").get(f"{path}/{digest}", buffered=True).data == b"the one"
+
+
 def test_an_evidence_that_nobody_sent_is_not_stated(site, folder):
     name = objected(site, folder)
     refused = say(site, f"/disputes/{name}/answer", stance="rejected", reason=REASON, evidence="a" * 64)
