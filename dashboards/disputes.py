@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from inventory.register import Register
 from netops.commands.dispute_words import Speaker
-from netops.dispute import about, codes, papers, states
+from netops.dispute import about, codes, deciding, papers, states
 from netops.dispute.terms import of_register
 from netops.errors import UsageError
 from netops.report.words import worded
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from netops.dispute.terms import Terms
 
 SHOWN = 40
+TURN = threading.Lock()  # of the city's words: two at once would not know of each other
 STAGES = {  # where a dispute stands, on a page that does not show the objections themselves
     states.DRAFT: mark("报告尚未出具"),
     states.ISSUED: mark("尚无异议"),
@@ -43,10 +45,11 @@ def told(desk: Desk, contract: Contract, period: Period) -> dict[str, Any]:
     """Return the objections to a month's report, what was answered and ruled, and until when the next word is due.
 
     `until_ms` is when the report can no longer be objected to; 0 where that is over, or the calendar lacks the year.
+    `closes` is the city's last word that comes next (`deciding.closes`).
     """
     case = period.case
     if case is None:
-        return {"objections": [], "objections_more": 0, "until_ms": 0}
+        return {"objections": [], "objections_more": 0, "until_ms": 0, "closes": ""}
     speaker, tz = Speaker(current()), calendar.zone(contract.timezone)
     terms = _terms(desk, case)
     rows = [
@@ -65,6 +68,7 @@ def told(desk: Desk, contract: Contract, period: Period) -> dict[str, Any]:
         "objections": rows[:SHOWN],
         "objections_more": max(len(rows) - SHOWN, 0),
         "until_ms": _known(terms, case) if is_open and terms is not None else 0,
+        "closes": deciding.closes(case),
     }
 
 

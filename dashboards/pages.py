@@ -13,6 +13,7 @@ from dashboards import (
     audit,
     auditors,
     away,
+    closing,
     contracts,
     devices,
     elements,
@@ -74,7 +75,7 @@ TRANSLATIONS = Path(__file__).parent / "translations"
 BELOW_HOME = ("area", "site", "device", "element", "service", "reading", "nearest", "find")
 BELOW_MONTHS = ("month", "contract_month", "figure", "interval", "revisions")
 BELOW_DISPUTES = ("objection", "object_", "hand_in", "note", "note_attach")
-BELOW_RULINGS = ("answer", "answer_state", "rule", "rule_state")
+BELOW_RULINGS = ("answer", "answer_state", "rule", "rule_state", "close", "close_state")
 BELOW_REGISTER = (
     *("record", "record_new", "record_add", "record_edit", "record_change", "record_ask"),
     *("record_request", "record_again", "proposals", "dismiss"),
@@ -256,7 +257,7 @@ def blueprint(desk: Desk) -> Blueprint:
     made.app_context_processor(lambda: {"found_words": found_words, "offset": offset(desk.clock.now_ms(), desk.zone)})
     rooms = (operators, sites, devices, probes, logins, contracts, approvals, staff, factors, incidents, tickets, why)
     bought = (register, histories, proposals, elements, maintenance)
-    for room in (*rooms, taking, auditors, ledgers, summary, *bought, objections, handing, rulings, sending):
+    for room in (*rooms, taking, auditors, ledgers, summary, *bought, objections, handing, rulings, closing, sending):
         room.install(made, desk)
     tokens.install(made, desk)
     sessions.install(made, desk)

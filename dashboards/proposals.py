@@ -104,12 +104,14 @@ def dismiss(desk: Desk) -> Response | tuple[str, int]:
     """State that a finding is none of ours, and why."""
     finding, reason = request.form.get("finding", ""), request.form.get("reason", "").strip()
     try:
-        if not any(each.finding == finding for each in findings(desk)):
+        found = next((each for each in findings(desk) if each.finding == finding), None)
+        if found is None:
             raise UsageError(_("没有这条发现，或它已经变了。"))
         if not 0 < len(reason) <= 2_000 or names_somebody(reason):
             raise UsageError(_("请写明理由（最多 2000 字，不要写手机号、证件号或 MAC）。"))
     except NetopsError as error:
         return index(desk, error=str(error)), 400
     body = {"action": ACTION, "subject": finding, "by": g.person.account, "detail": reason}
+    body |= {"device": found.device} if found.device else {}
     desk.submit([Fact(kind="staff_action", at_ms=desk.clock.now_ms(), body=body)])
     return redirect(url_for("dashboards.proposals"), code=303)

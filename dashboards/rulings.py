@@ -7,13 +7,12 @@ account that is logged in, proven as the command asks for it; so it takes a logi
 from __future__ import annotations
 
 import shlex
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, g, redirect, render_template, request, send_file, url_for
 
-from dashboards import figures, held, objections, words
+from dashboards import closing, disputes, figures, held, objections, words
 from dashboards.factors import is_fresh
 from dashboards.frame import bound, frame
 from dashboards.handing import MOST_BYTES, full
@@ -21,8 +20,9 @@ from dashboards.objections import in_sight, sees, window
 from dashboards.supposing import Forecast, Forecasts
 from netops.access import record
 from netops.commands.dispute_words import Speaker
-from netops.dispute import attached, codes, deciding, papers
+from netops.dispute import attached, codes, deciding, papers, refusals
 from netops.dispute.attached import CITY, File, Shelf
+from netops.dispute.parts import PART_BYTES
 from netops.dispute.room import FullError
 from netops.errors import AccessError, UsageError
 from netops.evidence import canonical
@@ -46,9 +46,8 @@ if TYPE_CHECKING:
 
 UPLOADS = ("answer_state",)
 ROWS = 25
-PREVIEW, STATE = "preview", "state"
+STATE = "state"  # what a form asks for that is no preview
 FIELDS = ("stance", "outcome", "minutes", "decides", "from", "to", "reason", "evidence")
-_TURN = threading.Lock()  # two words at once would not know of each other
 
 
 def install(blueprint: Blueprint, desk: Desk) -> None:
@@ -71,7 +70,7 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
 
 
 def index(desk: Desk) -> str:
-    """Show the objections that wait for an answer or a ruling, the one that is due first on top."""
+    """Show the objections that wait for an answer or a ruling, the one that is due first on top; reports to close."""
     now_ms = desk.clock.now_ms()
     known, find = papers.here(desk.settings, now_ms=now_ms)
     open_ = [(each, case) for case in in_sight(desk, known) for each in case.open]
@@ -83,6 +82,7 @@ def index(desk: Desk) -> str:
         **frame(desk, desk.queries.city()),
         rows=shown,
         turn=held.turn("page", page, pages, len(rows)),
+        **closing.waiting(desk, known, find),
     )
 
 
@@ -115,7 +115,7 @@ def answer_state(desk: Desk, objection: str) -> AnyResponse:
     try:
         digest = _evidence(desk, objection)
         said = deciding.Answer(stance=_typed("stance"), reason=request.form.get("reason", ""), evidence=digest)
-        with _TURN:
+        with disputes.TURN:
             known, find = _told(desk, objection)
             by, now_ms = g.person.account, desk.clock.now_ms()
             fact = deciding.answer(known, find, objection, said, by=by, now_ms=now_ms)
@@ -128,11 +128,21 @@ def answer_state(desk: Desk, objection: str) -> AnyResponse:
     return answer(desk, objection, made=fact)
 
 
+def attachable(desk: Desk, objection: str) -> None:
+    """Refuse a file that comes when the answer was given: it would take the place of the one that the answer names."""
+    known, _find, _case, one = _found(desk, objection)
+    if deciding.awaited(one) != deciding.ANSWER or deciding.barred(known, one, g.person.account):
+        raise AccessError(_("这项异议不再等待您的答复：文件没有收下。"))
+    if _is_on_its_way(desk, objection):
+        raise UsageError(_("上一步还在写入账本，请过一会儿再试。"))
+
+
 def _evidence(desk: Desk, objection: str) -> str:
     """Keep the file that came with an answer; return its SHA-256, or that of the one that came before."""
     shelf, place = Shelf(desk.settings), attached.of_answer(objection)
     sent = request.files.get("file")
     if sent is not None and sent.filename:
+        attachable(desk, objection)
         file = File(name=attached.harmless(sent.filename), data=sent.read())
         with attached.TURN:
             try:
@@ -172,7 +182,7 @@ def rule_state(desk: Desk, forecasts: Forecasts, objection: str) -> AnyResponse:
     now_ms = desk.clock.now_ms()
     try:
         said = _ruling()
-        with _TURN:
+        with disputes.TURN:
             known, find = _told(desk, objection)
             fact = deciding.rule(known, find, objection, said, by=g.person.account, now_ms=now_ms)
             if _stated(desk, fact):
@@ -283,8 +293,10 @@ def _page(
         **(_shown(made, zone) if made is not None else {}),
         forecast=_moved(forecast) if forecast is not None else None,
         follows=follows,
-        error=error,
+        error=refusals.said(error, current()),
         kb=MOST_BYTES // 1000,
+        mb=desk.settings.objections.file_mb,
+        part=PART_BYTES,
     )
     return Response(page, status=code)
 

@@ -1,6 +1,7 @@
-"""A large file of a note comes in parts: how far it is, and the next part. The page's script makes them (`upload.js`).
+"""A large file of a note, or of the city's answer, comes in parts: how far it is, and the next. `upload.js` makes them.
 
-Only a file that the note names can be begun, by whoever may hand in and sees the note. No answer here is a page.
+Only a file that the note names can be begun, by whoever may hand in and sees the note; with an answer one, by whoever
+may give it, while nobody has. No answer here is a page.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, jsonify, request
 
-from dashboards import handing
+from dashboards import handing, rulings
 from dashboards.frame import bound
-from netops.dispute import papers, room
-from netops.dispute.attached import TURN, Shelf, named
+from netops.dispute import attached, papers, room
+from netops.dispute.attached import Shelf, named
 from netops.dispute.parts import PART_BYTES, Part, Parts, PlaceError
-from netops.errors import UsageError
+from netops.errors import NetopsError, UsageError
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
     from dashboards.desk import Desk
 
 LOG = logging.getLogger("netops.web")
-UPLOADS = ("note_part",)
+UPLOADS = ("note_part", "answer_part")
 
 
 def install(blueprint: Blueprint, desk: Desk) -> None:
@@ -30,6 +31,8 @@ def install(blueprint: Blueprint, desk: Desk) -> None:
     add = blueprint.add_url_rule
     add("/disputes/notes/<digest>/parts", "note_parts", bound(parts, desk))
     add("/disputes/notes/<digest>/parts", "note_part", bound(part, desk), methods=["POST"])
+    add("/disputes/<objection>/answer/parts", "answer_parts", bound(answer_parts, desk))
+    add("/disputes/<objection>/answer/parts", "answer_part", bound(answer_part, desk), methods=["POST"])
 
 
 def tidy(desk: Desk) -> None:
@@ -55,12 +58,37 @@ def parts(desk: Desk, digest: str) -> Response:
 def part(desk: Desk, digest: str) -> Response | tuple[Response, int]:
     """Take the next part of a file; 409 with `have` where it is not the next."""
     carrier, names = _of(desk, digest)
-    sent = request.files.get("part")
-    form = request.form
-    if sent is None or form.get("file", "") not in names:
+    if request.form.get("file", "") not in names:
         return jsonify(error=_("函件没有指明这个文件：请递交签署时 --evidence 所用的文件。")), 400
+    return _next(desk, digest, carrier=carrier)
+
+
+def answer_parts(desk: Desk, objection: str) -> Response | tuple[Response, int]:
+    """Tell how much of the file of an answer is here, as `parts` does; the answer names whatever is sent."""
+    try:
+        rulings.attachable(desk, objection)
+        shelf, place = Shelf(desk.settings), attached.of_answer(objection)
+        return jsonify(named=True, have=Parts(desk.settings, shelf).have(place, request.args.get("file", "")))
+    except NetopsError as error:
+        return jsonify(error=str(error)), 403
+
+
+def answer_part(desk: Desk, objection: str) -> Response | tuple[Response, int]:
+    """Take the next part of the file of an answer, which has one: what came before and was not stated goes."""
+    try:
+        rulings.attachable(desk, objection)
+    except NetopsError as error:
+        return jsonify(error=str(error)), 403
+    return _next(desk, attached.of_answer(objection), carrier=attached.CITY, alone=True)
+
+
+def _next(desk: Desk, place: str, *, carrier: str, alone: bool = False) -> Response | tuple[Response, int]:
+    """Take a part of a file that may come; `alone`: once it is here whole, no other file stays beside it."""
+    sent, form = request.files.get("part"), request.form
+    if sent is None:
+        return jsonify(error=_("请求里没有文件的内容，请再递交一次。")), 400
     made = Part(
-        file=form["file"],
+        file=form.get("file", ""),
         name=form.get("name", ""),
         size=_number("size"),
         at=_number("at"),
@@ -68,9 +96,14 @@ def part(desk: Desk, digest: str) -> Response | tuple[Response, int]:
         digest=form.get("digest", ""),
     )
     try:
-        with TURN:  # two parts at once would both be the next
+        with attached.TURN:  # two parts at once would both be the next
             shelf = Shelf(desk.settings)
-            have = Parts(desk.settings, shelf).take(digest, made, carrier=carrier, now_ms=desk.clock.now_ms())
+            parts_ = Parts(desk.settings, shelf)
+            if alone:
+                parts_.drop(place, but=made.file)
+            have = parts_.take(place, made, carrier=carrier, now_ms=desk.clock.now_ms())
+            if alone and have < 0:
+                shelf.only(place, made.file)
     except PlaceError as error:
         return jsonify(have=error.have), 409
     except room.FullError as error:

@@ -19,6 +19,7 @@ _TWO_PERSONS = frozenset({"exclusion_claim", "approval_request", "approval_decis
 _PEOPLE = _TWO_PERSONS | {"correction", "staff_action"}
 _TAKING = frozenset({"incident_taken", "alerts_muted", "ticket_step"})
 _COVERAGE = frozenset({"coverage_areas", "survey_import"})
+_NOTES = frozenset({"note_received", "note_refused"})  # by whoever takes a carrier's note in: the command, the pages
 _DISPUTE = frozenset({"report_accepted", "objection", "rebuttal", "ruling", "report_final", "report_settled"})
 
 SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -28,8 +29,8 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         | _DISPUTE
         | _COVERAGE
         | _TAKING
-        | {"key_changed", "note_received", "note_refused", "person_disclosed", "records_erased", "rehearsal_started"}
-        | {"report_asked"},
+        | _NOTES
+        | {"key_changed", "person_disclosed", "records_erased", "rehearsal_started", "report_asked"},
         "collect": _ANY | {"clock_state", "device_event", "monitor_health"},
         "ssh": _ANY,
         "acs": _ANY | {"device_event"},
@@ -41,7 +42,7 @@ SPEAKERS: Mapping[str, frozenset[str]] = MappingProxyType(
         | {"cloned_device", "controller_packets", "fail_open", "visit_directed"},
         "radius": _ANY | {"radius_answers"},
         "alert": _ANY | {"incident_begun", "incident_over"},
-        "web": _ANY | _PEOPLE | _DISPUTE | _TAKING | {"logins_refused", "person_disclosed"},
+        "web": _ANY | _PEOPLE | _DISPUTE | _NOTES | _TAKING | {"logins_refused", "person_disclosed"},
     }
 )
 DOORS: Mapping[str, str] = MappingProxyType(

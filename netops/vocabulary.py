@@ -472,7 +472,14 @@ _VOCABULARY: dict[str, dict[str, Callable[[object], bool]]] = {
         "by": _name,
         "reason": _text,
     },
-    "staff_action": {"action": _name, "subject": _name, "by": _name, "detail?": _text},
+    "staff_action": {
+        "action": _name,
+        "subject": _name,
+        "by": _name,
+        "detail?": _text,
+        "site?": _name,
+        "device?": _name,
+    },
     # failed logins of staff in a quarter of an hour: the accounts and networks that are far above the usual, by count
     "logins_refused": {
         "start_ms": instant,

@@ -176,7 +176,7 @@ def give(settings: Settings, directive: Directive, submit: Callable[[Sequence[Fa
                 raise
             return under_way
         try:
-            submit([_stated(directive)])
+            submit([_stated(directive, visit.site)])
         except BaseException:
             with database.write() as connection:  # what is on no record is not done either
                 connection.execute(sa.delete(DIRECTIVE).where(DIRECTIVE.c.id == directive.id))
@@ -191,11 +191,12 @@ def _same(one: Directive, other: Directive) -> bool:
     return one.act is other.act and one.outcome is None
 
 
-def _stated(directive: Directive) -> Fact:
+def _stated(directive: Directive, site: str) -> Fact:
     detail = f"{directive.id} {directive.because}"
     detail += f", {directive.minutes} min" if directive.minutes else ""
     detail += f": {directive.words}" if directive.words else ""
     body = {"action": f"session.{directive.act}", "subject": directive.session, "by": directive.by, "detail": detail}
+    body |= {"site": site} if site else {}
     return Fact(kind="staff_action", at_ms=directive.asked_ms, body=body)
 
 

@@ -32,22 +32,30 @@
       have = told.have;
     }
     tell(1);
+    return name;
   };
   if (!window.crypto || !crypto.subtle) return;
   for (const form of document.querySelectorAll("form[data-parts]")) {
     const said = form.querySelector("[role=status]"), bar = form.querySelector("progress");
     form.addEventListener("submit", async (event) => {
-      const files = [...form.elements.files.files].sort((one, other) => one.size - other.size); // a list names the others
+      const input = form.querySelector("input[type=file]"), files = [...input.files].sort((one, other) => one.size - other.size); // a list names the others
       if (!files.length) return;
       event.preventDefault();
       const button = form.querySelector("button");
       button.disabled = true;
       said.hidden = bar.hidden = false;
       const wrong = [];
+      let kept = "";
       for (const file of files) {
         try {
-          await send(form, file, (share) => { bar.value = share; said.textContent = `${file.name} · ${Math.floor(share * 100)} %`; });
+          kept = await send(form, file, (share) => { bar.value = share; said.textContent = `${file.name} · ${Math.floor(share * 100)} %`; });
         } catch (error) { wrong.push(`${file.name}: ${error instanceof TypeError ? form.dataset.broken : error.message}`); }
+      }
+      if (!wrong.length && form.dataset.kept) { // the form names the file that is here now, and goes without it
+        form.elements[form.dataset.kept].value = kept;
+        input.value = "";
+        form.submit();
+        return;
       }
       if (!wrong.length) { location.reload(); return; }
       said.textContent = wrong.join(" · ");

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netops import facts
-from netops.access import approvals, corrections, disputes
+from netops.access import actions, approvals, corrections, disputes
 from netops.access.beyond import About, beyond
 from netops.access.part import part
 from netops.access.permissions import may
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 APPROVALS = ("exclusion_claim", "approval_request", "approval_decision")
 TAKING = ("incident_taken", "alerts_muted", tickets.KIND)  # of incidents and of what is reported to carriers
-KINDS = (*APPROVALS, *disputes.KINDS, corrections.KIND, *TAKING)
+KINDS = (*APPROVALS, *disputes.KINDS, corrections.KIND, *TAKING, *actions.KINDS)
 NAMES = ("request", "claim", "objection", "report", "incident", "ticket")  # the fields that say which one a word is of
 SOURCE = "refused"
 AHEAD_MS = 60_000  # how far a fact may lie ahead of the core's clock: both are of one machine
@@ -162,13 +162,16 @@ class Admission:
                 why = broken(fact, held, claims, now_ms=now_ms)
             elif fact.kind == corrections.KIND:
                 why = early(fact, now_ms=now_ms) or self._uncorrectable(fact)
-            elif fact.kind in TAKING:
+            elif fact.kind in {*TAKING, *actions.KINDS}:
                 why = early(fact, now_ms=now_ms)
             else:
                 known_ms = self._known_ms(fact, now_ms)
                 why = early(fact, now_ms=now_ms) or disputes.broken(fact, dispute, self.terms, known_ms=known_ms)
             if not why and not entry.source.startswith(f"{HISTORY}/"):  # the past of a rehearsal had no accounts
-                why = self._unheard(fact, held, dispute, taken)
+                if fact.kind in actions.KINDS:
+                    why = self._elsewhere(fact, dispute, entry.source.partition("/")[0])
+                else:
+                    why = self._unheard(fact, held, dispute, taken)
         except _UnknownError as error:
             if now_ms - self._waiting.setdefault(mark, now_ms) < WAIT_MS:
                 raise
@@ -189,8 +192,23 @@ class Admission:
         why = unfit(standing, fact.at_ms, role=str(body.get("role", ""))) or _unable(fact, standing)
         if why or standing is None or standing.scope.whole:
             return why
-        whole, seen = self._part(standing.scope)
-        return beyond(self._about(fact, held, dispute, taken), whole, seen, standing.scope)
+        return self._beyond(self._about(fact, held, dispute, taken), standing.scope)
+
+    def _elsewhere(self, fact: Fact, dispute: disputes.Known, spool: str) -> str:
+        """Return why what staff did is not sealed: by nobody whom the accounts know, or in another part of the city.
+
+        It was done already, by token also and by who logged out since: neither role nor login is asked for.
+        """
+        if not actions.by_account(fact, spool):
+            return ""
+        standing = look(self._staff, str(fact.body["by"]), until_ms=fact.at_ms)
+        if standing is None:
+            return "there is no such account"
+        return "" if standing.scope.whole else self._beyond(actions.about(fact, dispute.contract_of), standing.scope)
+
+    def _beyond(self, about: About, scope: Scope) -> str:
+        whole, seen = self._part(scope)
+        return beyond(about, whole, seen, scope)
 
     def _part(self, scope: Scope) -> tuple[Snapshot, Part]:
         """Return the register as it is now, and what of it lies in a scope."""

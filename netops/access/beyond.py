@@ -29,10 +29,11 @@ CHANGES: Final = "changes"  # the term that holds edits of the register
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What somebody's word is about. `name` is how a refusal calls it; of the others one is given.
+    """What somebody's word is about. `name` is how a refusal calls it; of the others one is given, or none: the city.
 
     `contract`: one as a whole, as the dispute over it is. `terms`: those of a request. `root`: of an incident, some of
-    which must lie in sight; all of it where the word is about whatever hangs on the root (`entire`).
+    which must lie in sight; all of it where the word is about whatever hangs on the root (`entire`). `device`: what it
+    tells, which is of others too where they hang on it. `own`: of who says it, and of no part of the city.
     """
 
     name: str
@@ -40,6 +41,8 @@ class About:
     terms: Mapping[str, Any] = field(default_factory=dict)
     root: str = ""
     entire: bool = False
+    device: str = ""
+    own: bool = False
 
 
 def beyond(about: About, whole: Snapshot, seen: Seen, scope: Scope) -> str:
@@ -52,6 +55,10 @@ def beyond(about: About, whole: Snapshot, seen: Seen, scope: Scope) -> str:
 
 
 def _lies(about: About, whole: Snapshot, seen: Seen, scope: Scope) -> bool:
+    if about.own:
+        return True
+    if about.device:
+        return about.device in seen.snapshot.device and about.device not in seen.shared
     if about.root:
         below = roots.services(about.root, whole)
         mine = below & seen.snapshot.service.keys()

@@ -59,6 +59,12 @@ class Known:
         """The reports about which a note came in that was neither taken nor refused: nobody is silent on them."""
         return frozenset(each.report for digest, each in self.arrived.items() if digest not in self.decided)
 
+    def contract_of(self, digest: str) -> str:
+        """Return about which contract's report the note with this SHA-256 came in; empty where nobody knows."""
+        came = self.arrived.get(digest)
+        case = self.cases.of_report(came.report) if came is not None else None
+        return case.contract if case is not None else ""
+
 
 def known(facts: Iterable[tuple[Fact, int]], *, leaves: int, breaks: Breaks = ()) -> Known:
     """Return what facts amount to, each with when it counts as known, in the ledger's order."""
@@ -269,7 +275,8 @@ def _final(fact: Fact, case: Case, terms: Terms | None, breaks: Breaks, *, at_ms
 
 def _settled(fact: Fact, case: Case) -> str:
     body: Any = fact.body
-    final = next(each for each in case.revisions if each.name == case.final)
+    final = case.agreed
+    assert final is not None  # `refused` says so
     if not final.amount:
         return f"report '{final.name}' was sealed without what it owes; nothing can be settled by it"
     if body["currency"] != final.currency or Fraction(body["amount"]) != Fraction(final.amount):

@@ -106,8 +106,12 @@ ROUTES: dict[str, str] = {
     "dashboards.answer": "objection.decide",
     "dashboards.answer_state": "objection.decide",
     "dashboards.answer_file": "report.take",
+    "dashboards.answer_parts": "objection.decide",
+    "dashboards.answer_part": "objection.decide",
     "dashboards.rule": "objection.decide",
     "dashboards.rule_state": "objection.decide",
+    "dashboards.close": "objection.decide",
+    "dashboards.close_state": "objection.decide",
     "dashboards.note": "contract.see",
     "dashboards.note_attach": "objection.hand_in",
     "dashboards.note_parts": "objection.hand_in",
@@ -184,6 +188,7 @@ OF_CONTRACTS = frozenset(
         *("disputes", "objection", "object_", "hand_in"),
         *("note", "note_attach", "note_parts", "note_part", "note_receipt", "note_file"),
         *("rulings", "answer", "answer_state", "answer_file", "rule", "rule_state"),
+        *("answer_parts", "answer_part", "close", "close_state"),
         *(f"api.{name}" for name in ("contract", "months", "verdicts", "reports", "report", "bundle", "disputes")),
     )
 )

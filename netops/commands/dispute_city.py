@@ -6,15 +6,14 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from netops.access import disputes, record
+from netops.access import record
 from netops.clock import SYSTEM
 from netops.commands.approve import manager
 from netops.dispute import deciding, notes, papers, receipts, strangers
 from netops.dispute.taking import Desk
-from netops.errors import AccessError, NetopsError, UsageError
+from netops.errors import NetopsError, UsageError
 from netops.evidence import canonical, files
 from netops.evidence.receipt import alike
-from netops.facts import Fact
 from netops.report.words import worded
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from netops.config import Settings
     from netops.dispute.taking import Outcome
     from netops.dispute.terms import Lookup
+    from netops.facts import Fact
 
 PAUSE_S = 1.0
 _RECEIPT = "; its receipt, within two minutes: netops dispute receipt --wait 120 {}"
@@ -163,12 +163,7 @@ def _fact(args: argparse.Namespace, known: Known, terms: Lookup, person: str, *,
             )
             return deciding.rule(known, terms, args.objection, ruling, by=person, now_ms=now_ms)
         case "final":
-            last = papers.case_of(known, args.report).last
-            kind, more = "report_final", {"report": args.report, "digest": last.digest}
-            more |= {"amount": last.amount, "currency": last.currency} if last.amount else {}
+            return deciding.final(known, terms, args.report, by=person, now_ms=now_ms)
         case _:
-            kind, more = "report_settled", {"report": args.report, "amount": args.amount, "currency": args.currency}
-    fact = Fact(kind=kind, at_ms=now_ms, body={"by": person, **more})
-    if why := disputes.broken(fact, known, terms):
-        raise AccessError(why)
-    return fact
+            paid = args.report, args.amount, args.currency
+            return deciding.settle(known, terms, *paid, by=person, now_ms=now_ms)

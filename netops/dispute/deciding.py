@@ -1,4 +1,4 @@
-"""The city's own words in a dispute, an answer and a ruling: made and held against the rules, for command and page.
+"""The city's own words in a dispute (answer, ruling, final, settled), held against the rules, for command and page.
 
 No key signs them: each is the word of a contract manager's account, who proved himself when he said it. The core asks
 the same questions again, and the accounts, before it seals (`netops/access/admission.py`). Pure.
@@ -6,6 +6,7 @@ the same questions again, and the accounts, before it seals (`netops/access/admi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from netops.evidence.canonical import JSON
 
 ANSWER, RULING = "rebuttal", "ruling"
+FINAL, SETTLED = "report_final", "report_settled"
 STANCES: Final = ("rejected", "accepted", "partly_accepted")
 OUTCOMES: Final = ("upheld", "dismissed", "partly_upheld")
+_AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,33 @@ def rule(known: Known, terms: Lookup, objection: str, said: Ruling, *, by: str, 
     return _allowed(Fact(kind=RULING, at_ms=now_ms, body=told), known, terms)
 
 
+def final(known: Known, terms: Lookup, report: str, *, by: str, now_ms: int) -> Fact:
+    """Return the fact that a report is final, with what it owes; UsageError or AccessError says why it cannot be."""
+    last = _case(known, report).last
+    told: dict[str, JSON] = {"by": by, "report": report, "digest": last.digest}
+    told |= {"amount": last.amount, "currency": last.currency} if last.amount else {}
+    return _allowed(Fact(kind=FINAL, at_ms=now_ms, body=told), known, terms)
+
+
+def settle(known: Known, terms: Lookup, report: str, amount: str, currency: str, *, by: str, now_ms: int) -> Fact:
+    """Return the fact that what a final report owes was settled; UsageError or AccessError says why it cannot be."""
+    _case(known, report)
+    if not _AMOUNT.fullmatch(amount):
+        raise UsageError(f"amount '{amount[:40]}': expected as the final report says it, 240.00")
+    told: dict[str, JSON] = {"by": by, "report": report, "amount": amount, "currency": currency}
+    return _allowed(Fact(kind=SETTLED, at_ms=now_ms, body=told), known, terms)
+
+
+def closes(case: Case) -> str:
+    """Return the kind of the word by which the city ends a dispute next; empty while others speak, or at its end.
+
+    A report that was sealed without what it owes ends with being final.
+    """
+    if case.state == states.FINAL:
+        return SETTLED if case.agreed is not None and case.agreed.amount else ""
+    return FINAL if case.state in {states.ACCEPTED, states.RULED} else ""
+
+
 def awaited(one: Objection) -> str:
     """Return the kind of the word that an objection waits for next; empty when it is ruled on."""
     return {states.MADE: ANSWER, states.ANSWERED: RULING}.get(one.state, "")
@@ -98,6 +128,13 @@ def _told(known: Known, objection: str, reason: str, by: str) -> dict[str, JSON]
         raise UsageError(f"no objection '{objection}'{nearest(objection, known.cases.objections)}")
     notes.check_reason(reason)
     return {"by": by, "objection": objection, "reason": reason.strip()}
+
+
+def _case(known: Known, report: str) -> Case:
+    case = known.cases.of_report(report)
+    if case is None:
+        raise UsageError(f"there is no report '{report}'{nearest(report, known.cases.reports)}")
+    return case
 
 
 def _one_of(what: str, word: str, allowed: Collection[str]) -> None:

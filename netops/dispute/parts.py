@@ -1,7 +1,8 @@
-"""A large file of a note, handed in by small parts: what came stays when the line breaks, and is gone on with.
+"""A large file, handed in by small parts: what came stays when the line breaks, and is gone on with.
 
 No request is larger than a form, so the listener needs to buffer no more before it knows who sends. A file is begun
-under its own SHA-256, which the note must name: there is nothing else to begin. Each part says where it belongs and its
+under its own SHA-256, which the note must name: there is nothing else to begin. With the city's answer one file comes,
+which nothing names before; a second one replaces it (`drop`). Each part says where it belongs and its
 own SHA-256; it is durable before it is answered. The file is there when all of it hashes to its name, and not before.
 Parts that nobody went on with for a day are thrown away whenever another file comes.
 """
@@ -60,6 +61,8 @@ class Parts:
 
     def have(self, note: str, file: str) -> int:
         """Return how many bytes of an unfinished file are here; -1 when it is here whole."""
+        if not _PART.fullmatch(f"{file}.part"):
+            raise UsageError("no file is named so; expected its SHA-256 in 64 lower-case hex digits")
         if self._shelf.path(note, file) is not None:
             return -1
         path = self._shelf.beside(note, f"{file}.part")
@@ -85,6 +88,12 @@ class Parts:
             os.fsync(file.fileno())
         files.settle(path.parent)
         return self._finished(path, part) if have + len(part.data) == part.size else have + len(part.data)
+
+    def drop(self, note: str, *, but: str) -> None:
+        """Throw away what is begun beside one file: of what has one file alone, a second attempt replaces the first."""
+        for each in list(self._begun(note)):
+            if each.name != f"{but}.part":
+                each.unlink(missing_ok=True)
 
     def _fits(self, note: str, part: Part, have: int) -> None:
         if not 0 < len(part.data) <= PART_BYTES or canonical.digest(part.data) != part.digest:

@@ -1,7 +1,8 @@
-"""Why a carrier's note was refused, in Chinese: each reason by its English form, `{}` for what is filled in. Pure.
+"""Why a word of a dispute was refused, a carrier's note or the city's own, in Chinese. Pure.
 
-Reasons are found in English (`netops/access/disputes.py`, `netops/dispute`) and the ledger has them so for ever. What a
-carrier can do about one says `remedies.py`. What has no line here stands as it is.
+Each reason stands by its English form, `{}` for what is filled in. Reasons are found in English
+(`netops/access/disputes.py`, `netops/dispute`) and the ledger has them so for ever. What a carrier can do about one
+says `remedies.py`. What has no line here stands as it is.
 """
 
 from __future__ import annotations
@@ -97,6 +98,49 @@ REFUSALS: Mapping[str, str] = {
     ),
     "{} and {} more": "{0} 等，另有 {1} 次",
     "{}; did you mean '{}'?": "{0}；是否想写 '{1}'？",
+    # what a ruling says
+    "it upholds '{}' and does not say what follows: expected 'decides', one of {}": (
+        "支持 '{0}' 而未写明认定：应有 'decides'，其中之一：{1}"
+    ),
+    "minutes are a part of a claim; code '{}' is upheld or dismissed as a whole": (
+        "分钟数只用于免责申报的一部分；代码 '{0}' 只能整体支持或驳回"
+    ),
+    "what is decided of an interval stands in a ruling that upholds, by its instants and not in minutes": (
+        "对时段的认定只写在支持的裁定里，写起止时刻，不写分钟数"
+    ),
+    "it decides on '{}'; the objection '{}' is about '{}'": "所认定的是 '{0}'；异议 '{1}' 所指的是 '{2}'",
+    "it decides on '{}'; the objection '{}' is about ''": "所认定的是 '{0}'；异议 '{1}' 不针对某项服务",
+    "it decides on more than the objection '{}' asks for; expected a part of that": (
+        "所认定的多于异议 '{0}' 所请求的；应在其内"
+    ),
+    "'upheld' is all that '{}' asks for, 'partly_upheld' a part of it": (
+        "'upheld' 是 '{0}' 所请求的全部，'partly_upheld' 是其一部分"
+    ),
+    "a part is upheld in minutes, and nothing but a part: 'partly_upheld' goes with 'minutes' from 1 on": (
+        "部分支持须写分钟数，也只有部分支持才写：'partly_upheld' 与不小于 1 的 'minutes' 同用"
+    ),
+    "no objection '{}'": "没有异议 '{0}'",
+    "{} '{}': expected one of {}": "{0} '{1}'：应为其中之一：{2}",
+    "--decides: '{}' on code '{}' decides no interval; leave it out": ("认定：代码 '{1}' 的 '{0}' 不认定时段；请不填"),
+    "--decides: the objection does not say what follows; expected one of {}": (
+        "认定：异议没有写明请求什么；应为其中之一：{0}"
+    ),
+    "--to: the objection does not say until when; expected the end of the outage, or of a part": (
+        "止：异议没有写明到何时；应为中断或其一部分的结束"
+    ),
+    # that a report is final, and settled
+    "the digest is not that of report '{}'": "摘要不是报告 '{0}' 的",
+    "objection '{}' was upheld; `netops report build` makes the revision that follows it first": (
+        "异议 '{0}' 已获支持；须先以 `netops report build` 出具随之的修订"
+    ),
+    "report '{}' can still be objected to, until {}": "报告 '{0}' 仍可提出异议，至 {1}",
+    "what is owed is not what report '{}' was sealed with: {} {}": "应扣金额不是报告 '{0}' 封存时所写：{1} {2}",
+    "report '{}' was sealed without what it owes; nothing can be settled by it": (
+        "报告 '{0}' 封存时没有写明金额；无从结清"
+    ),
+    "{} is not what the final report '{}' owes: {} {}": "{0} 不是定稿的报告 '{1}' 所写的金额：{2} {3}",
+    "amount '': expected as the final report says it, 240.00": "没有填写金额：应按定稿的报告书写，如 240.00",
+    "amount '{}': expected as the final report says it, 240.00": "金额 '{0}'：应按定稿的报告书写，如 240.00",
     # how a note is written
     "a note of {} bytes; expected at most {}": "函件有 {0} 字节；至多应为 {1}",
     "the note has {} characters; expected at most {}: say it shorter": "函件有 {0} 个字符；至多应为 {1}：请写短些",

@@ -159,13 +159,22 @@ class Case:
     waiting: int = 0  # how many of them nobody ruled on
     accepted_by: str = ""
     final: str = ""  # the revision that is final
+    final_by: str = ""
+    final_ms: int = 0
     settled: str = ""  # the amount
     settled_currency: str = ""
+    settled_by: str = ""
+    settled_ms: int = 0
 
     @property
     def last(self) -> Revision:
         """The newest revision; a case begins with one."""
         return self.revisions[-1]
+
+    @property
+    def agreed(self) -> Revision | None:
+        """The revision that is final; None before one is."""
+        return next((each for each in self.revisions if each.name == self.final), None)
 
     @property
     def open(self) -> tuple[Objection, ...]:
@@ -370,9 +379,10 @@ def _with(case: Case, fact: Fact, known_ms: int) -> Case:
         case "report_accepted":
             return replace(case, accepted_by=body["by"])
         case "report_final":
-            return replace(case, final=body["report"])
+            return replace(case, final=body["report"], final_by=body["by"], final_ms=known_ms)
         case "report_settled":
-            return replace(case, settled=body["amount"], settled_currency=body["currency"])
+            paid = {"settled": body["amount"], "settled_currency": body["currency"]}
+            return replace(case, **paid, settled_by=body["by"], settled_ms=known_ms)
         case "objection":
             told = {name: body[name] for name in ("report", "code", "target", "by", "reason")}
             told |= {name: body[name] for name in ("asks", "start_ms", "end_ms", "note") if name in body}

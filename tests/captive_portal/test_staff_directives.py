@@ -87,6 +87,7 @@ def test_a_visit_is_ended_and_both_facts_say_who_why_and_with_what_outcome(house
     (said,) = staff.stated
     assert (said.kind, said.body["action"], said.body["subject"]) == ("staff_action", "session.end", session.id)
     assert (said.body["by"], said.body["detail"]) == ("op.wang", f"{asked.id} wish: case 2026-118")
+    assert said.body["site"] == "site-1", "by it the core holds it against a scope"
     (done,) = directed(house)
     assert (done["directive"], done["outcome"], done["site"]) == (asked.id, "enforced", "site-1")
     heard = staff.heard(session)

@@ -35,6 +35,7 @@ VALUES = {
     "subject": "device:olt-1",
     "incident": "nothing",
     "objection": "nothing",
+    "report": "nothing",
     "digest": "0" * 64,
     "file": "nothing",
     "ticket": "nothing",

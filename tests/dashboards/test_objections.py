@@ -16,6 +16,8 @@ import pytest
 import small_city
 from audited_city import CONTRACT, DAY, END, OTHERS_REPORT, OUTAGE, H
 
+from inventory.register import Register
+from inventory.snapshot import snapshot
 from netops import facts, founding, spool
 from netops.access import record, tables
 from netops.access.admission import Admission
@@ -25,6 +27,7 @@ from netops.evidence import canonical
 from netops.ledger import Ledger, LedgerEntry
 from netops.report import issue
 from netops.sign import Signer
+from netops.speakers import may_state
 from tests.netops.dispute import desks
 
 KEY = Signer("carrier-a/disputes", hashlib.sha256(b"a test's key").digest())
@@ -105,8 +108,12 @@ def sealed(site):
     signer = founding.signer(settings)
     with Ledger(issue.ledger_path(settings), origin=settings.ledger_origin, rehearsal=True, signer=signer) as ledger:
         gate = Admission(ledger, tables.url(settings), terms=papers.here(settings, now_ms=small_city.NOW)[1])
+        with Register(settings.register_url, rehearsal=True, readonly=True) as register:
+            city = snapshot(register, at_ms=small_city.NOW)
+        gate.register = lambda: (city, city.contracts)
         found = spool.read(record.spool_path(settings, "web"), after=0, limit=1000)
         entries = [LedgerEntry(each.source, each.sequence, facts.decode(each.payload)) for each in found]
+        assert [each for each in entries if not may_state("web", each.fact.kind, rehearsal=True)] == []
         entries = [each for each in entries if ledger.holds(each.source, each.sequence) is None]
         why = gate.refuses(entries, now_ms=small_city.NOW)
         assert [each for each in why if each] == []

@@ -122,6 +122,21 @@ def test_an_answer_is_shown_first_then_stated_with_its_file_which_both_sides_tak
     assert site.browser("carrier").get(f"/disputes/{name}/answer/{other.digest}").status_code == 404
 
 
+def test_a_file_from_a_page_that_lay_open_leaves_the_one_that_the_given_answer_names(site, folder):
+    name = objected(site, folder)
+    path = f"/disputes/{name}/answer"
+    digest = canonical.digest(b"the one")
+    assert say(site, path, stance="rejected", reason=REASON, files=[("a.pdf", b"the one")]).status_code == 303
+    unsealed = say(site, path, SECOND, what="preview", stance="accepted", reason="x", files=[("b.pdf", b"another")])
+    sealed(site)
+    late = say(site, path, SECOND, what="preview", stance="accepted", reason="x", files=[("b.pdf", b"another")])
+
+    assert (unsealed.status_code, late.status_code) == (403, 403)
+    assert "文件没有收下" in text(unsealed)
+    assert "文件没有收下" in text(late)
+    assert site.browser("carrier").get(f"{path}/{digest}", buffered=True).data == b"the one"
+
+
 def test_an_evidence_that_nobody_sent_is_not_stated(site, folder):
     name = objected(site, folder)
     refused = say(site, f"/disputes/{name}/answer", stance="rejected", reason=REASON, evidence="a" * 64)
@@ -195,13 +210,13 @@ def test_one_answers_and_another_rules_whatever_is_posted(site, folder):
     name = objected(site, folder)
     early = say(site, f"/disputes/{name}/rule", SECOND, outcome="upheld", reason="x")
     assert early.status_code == 403
-    assert "not answered yet" in text(early)
+    assert "尚未答复；答复之后才能裁定" in text(early)
     answered(site, name)
     same = say(site, f"/disputes/{name}/rule", outcome="upheld", reason="x")
     twice = say(site, f"/disputes/{name}/answer", SECOND, stance="accepted", reason="x")
 
     assert same.status_code == 403
-    assert "another person must rule on it" in text(same)
+    assert "须由另一人裁定" in text(same)
     assert twice.status_code == 403
     assert [each["objection"] for each in stated(site, "ruling")].count(name) == 0
     assert "由另一位合同经理裁定" in text(site.browser("contract_manager").get(f"/disputes/{name}/rule"))

@@ -13,7 +13,7 @@ from netops.config import Objections
 from netops.dispute.parts import PART_BYTES, Parts
 from netops.evidence import canonical
 from netops.report import issue
-from tests.dashboards.test_objections import LAST, folder, multipart, opened, sealed, send, signed, text
+from tests.dashboards.test_objections import LAST, folder, multipart, opened, sealed, send, signed, stated, text
 
 __all__ = ["folder"]  # the fixture
 BIG = os.urandom(PART_BYTES * 2 + 1000)
@@ -121,3 +121,65 @@ def test_a_disk_that_takes_no_more_is_said_and_what_came_is_kept(site, folder, m
     assert "已收到的部分保留" in refused.json["error"]
     have = site.browser("carrier").get(f"{page}/parts?file={canonical.digest(b'c' * 100)}").json["have"]
     assert part(site, page, b"c" * 100, have).json == {"have": -1}
+
+
+# ---- the city's answer
+
+
+@pytest.fixture
+def answer(site, folder):
+    """The page of an answer to an objection of the carrier; each test has its own."""
+    leaf = 50 + len(stated(site, "objection"))
+    note = signed(issue.place(site.settings, LAST), "--leaf", str(leaf))
+    (folder / "o.note").unlink()
+    assert send(site, note).status_code == 303
+    sealed(site)
+    return f"/disputes/{stated(site, 'objection')[-1]['objection']}/answer"
+
+
+def manager(site, page, data, at, **other):
+    return part(site, page, data, at, role="contract_manager", **other)
+
+
+def test_a_file_of_an_answer_comes_in_parts_and_the_answer_names_it(site, answer):
+    digest, client = canonical.digest(BIG), site.browser("contract_manager")
+    assert client.get(f"{answer}/parts?file={digest}").json == {"named": True, "have": 0}
+    for at in range(0, len(BIG), PART_BYTES):
+        assert manager(site, answer, BIG, at, until=at + PART_BYTES).status_code == 200
+    assert client.get(f"{answer}/parts?file={digest}").json["have"] == -1
+    said = {"stance": "rejected", "reason": "x", "evidence": digest, "what": "state", "csrf": small_city.token(client)}
+    assert client.post(answer, data=said).status_code == 303
+    sealed(site)
+
+    taken = site.browser("carrier").get(f"{answer}/{digest}", buffered=True)
+    assert taken.data == BIG
+    late = manager(site, answer, b"another", 0)
+    assert late.status_code == 403
+    assert "文件没有收下" in late.json["error"]
+
+
+def test_an_answer_has_one_file_and_a_second_attempt_takes_the_place_of_the_first(site, answer):
+    other = os.urandom(PART_BYTES + 1)
+    assert manager(site, answer, BIG, 0, until=PART_BYTES).json == {"have": PART_BYTES}
+    assert manager(site, answer, other, 0, until=PART_BYTES).json == {"have": PART_BYTES}
+    assert manager(site, answer, BIG, PART_BYTES, until=2 * PART_BYTES).status_code == 409, "its first part is gone"
+    assert manager(site, answer, b"small", 0).json == {"have": -1}
+    assert manager(site, answer, b"smaller", 0).json == {"have": -1}
+    client = site.browser("contract_manager")
+
+    assert client.get(f"{answer}/parts?file={canonical.digest(b'small')}").json["have"] == 0
+    assert client.get(f"{answer}/parts?file={canonical.digest(b'smaller')}").json["have"] == -1
+
+
+@pytest.mark.parametrize("name", ["", "x", "../" * 8 + "etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "/x"])
+def test_a_file_of_an_answer_is_named_by_its_digest_and_by_nothing_else(site, answer, name):
+    client = site.browser("contract_manager")
+    before = sorted(site.settings.data.dir.rglob("*.part"))
+    assert manager(site, answer, b"x", 0, file=name).status_code == 400
+    assert client.get(f"{answer}/parts", query_string={"file": name}).status_code == 403
+    assert sorted(site.settings.data.dir.rglob("*.part")) == before
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "auditor", "admin", "carrier"])
+def test_nobody_else_sends_a_file_of_an_answer(site, answer, role):
+    assert part(site, answer, b"x", 0, role=role).status_code == 403

@@ -229,7 +229,7 @@ def test_accounts_that_cannot_be_read_make_the_batch_wait(ledger, settings):
 
 
 def test_other_facts_pass_without_a_look_at_the_accounts(ledger):
-    fact = Fact(kind="staff_action", at_ms=NOW, body={"action": "a", "subject": "s", "by": "b"})
+    fact = Fact(kind="service_state", at_ms=NOW, body={"service": "web", "state": "started", "version": "1"})
 
     assert Admission(ledger, "sqlite:////nowhere/staff.db").refuses(entries([fact]), now_ms=NOW) == [""]
 

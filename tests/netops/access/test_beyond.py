@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
 
+from captive_portal.records import disclosure
+from captive_portal.records.pages import LOOKED_UP
+from captive_portal.staff.directives import Act
+from dashboards import audit
+from dashboards import proposals as findings
 from dashboards import register as pages
 from inventory import edits, sql
 from inventory.city import city_of
@@ -15,7 +21,7 @@ from inventory.edits import Edit
 from inventory.model import Area, Carrier, Contract, Device, Objective, Rules, Selector, Service, ServiceItem, Site
 from inventory.snapshot import of_city
 from netops import amending, tickets
-from netops.access import approvals, record, tables
+from netops.access import actions, approvals, bulk, record, resets, tables
 from netops.access.admission import KINDS, WAIT_MS, Admission
 from netops.access.beyond import NAMELESS, OUTSIDE, About, beyond
 from netops.access.part import part
@@ -198,6 +204,7 @@ def step(by):
 
 
 CHANGE = amending.terms_of(RENAMED)
+NOBODY = frozenset()  # a word on the whole city
 PLACES = frozenset({"own", "contract", "street"})  # whose part of the city has the service, the site, the device
 WHOLES = frozenset({"own", "contract"})  # whose part has the contract as a whole
 CASES = {
@@ -296,6 +303,47 @@ CASES = {
             final("cm.whole"),
             stated("report_settled", by, report=ISSUED["report"], amount="100", currency="CNY"),
         ],
+    ),
+}
+
+
+def done(action, subject, **more):
+    return lambda by: [stated("staff_action", by, action=action, subject=subject, **more)]
+
+
+def handed_in(digest):
+    """Of a note about carrier a's report, whose arrival is sealed before."""
+    came = stated("note_received", "carrier-a/disputes", digest=digest, report=ISSUED["report"])
+    return lambda by: [came, stated("staff_action", by, action="note handed in", subject=digest)]
+
+
+EVERY = frozenset(SCOPES)
+CASES |= {
+    "a login": ("staff_action", "op", EVERY, lambda by: done("login", by)(by)),
+    "a session of one's own that is ended": ("staff_action", "op", EVERY, lambda by: done("session ended", by)(by)),
+    "somebody else's session that is ended": ("staff_action", "op", NOBODY, done("session ended", "li.na")),
+    "a visit that is ended": ("staff_action", "op", PLACES, done("session.end", "0" * 24, site="site-a")),
+    "a visit that is lengthened": ("staff_action", "op", PLACES, done("session.extend", "0" * 24, site="site-a")),
+    "a visit of which no site is named": ("staff_action", "op", NOBODY, done("session.end", "0" * 24)),
+    "a reply that is taken": ("staff_action", "op", PLACES, done("raw bytes read", "ac-a@60000")),
+    "a reply by another door": ("staff_action", "op", PLACES, done("raw bytes read", "ac-a/ssh@60000")),
+    "a bundle that is taken": ("staff_action", "cm", WHOLES, done("bundle taken", "wifi-a")),
+    "a finding that is dismissed": (
+        "staff_action",
+        "op",
+        PLACES,
+        done("proposal.dismissed", "127.0.0.1 0", device="ac-a"),
+    ),
+    "a finding of no device": ("staff_action", "op", NOBODY, done("proposal.dismissed", "127.0.0.1 0")),
+    "a note that is handed in": ("staff_action", "cm", WHOLES, handed_in("a" * 64)),
+    "vouchers": ("staff_action", "op", NOBODY, done("vouchers.make", "b-1")),
+    "records that are looked up": ("staff_action", "po", NOBODY, done("records.looked_up", "address")),
+    "what nobody knows": ("staff_action", "op", NOBODY, done("something new", "ac-a", site="site-a", device="ac-a")),
+    "a person who is looked up": (
+        "person_disclosed",
+        "po",
+        NOBODY,
+        lambda by: [stated("person_disclosed", by, request="r", session="s", outcome="shown")],
     ),
 }
 
@@ -420,3 +468,63 @@ def test_incidents_and_tickets_are_for_roles_that_may_take_them(gate, ledger, ki
 
     assert "the role 'privacy_officer' may not state this" in taken(gate, ledger, made("po.whole"))
     assert "there is no such account" in taken(gate, ledger, made("cm.nobody"))
+
+
+# ---- what staff do
+STATING = [  # the files that say their actions themselves
+    *("dashboards/factors.py", "dashboards/tokens.py", "captive_portal/pages.py", "captive_portal/commands.py"),
+    *("captive_portal/records/commands.py",),
+]
+
+
+def read(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("source", "by", "reason"), [
+    ("web/00000000", "cli:root", "there is no such account"),
+    ("web/00000000", "root@cli", "there is no such account"),
+    ("web/00000000", "nobody", "there is no such account"),
+    ("cli/00000000", "nobody", "there is no such account"),
+    ("cli/00000000", "cli:root", ""),
+    ("cli/00000000", "root@cli", ""),
+])  # fmt: skip
+def test_what_no_account_did_was_done_at_the_command_line(gate, ledger, source, by, reason):
+    (fact,) = done("session.end", "0" * 24, site="site-b")(by)
+
+    assert gate.refuses([LedgerEntry(source, 1, fact)], now_ms=NOW) == [reason]
+
+
+def test_what_was_done_asks_for_no_login_and_no_role(gate, ledger):
+    """A token takes replies and bundles weeks after its owner was here; that it was done no rule undoes."""
+    late = NOW + 500 * H
+    fact = replace(done("raw bytes read", "ac-a@60000")("po.own")[0], at_ms=late)
+
+    assert gate.refuses([LedgerEntry("web/00000000", 1, fact)], now_ms=late) == [""]
+
+
+def test_a_reply_that_tells_of_others_too_is_beyond_a_scope(gate, ledger):
+    services = tuple(replace(each, device="ac-a") if each.id == "wifi-b1" else each for each in CITY.services)
+    gate.register = lambda: (replace(CITY, services=services), CITY.contracts)
+
+    assert OUTSIDE in taken(gate, ledger, done("raw bytes read", "ac-a@60000")("op.own"))
+
+
+def test_a_note_that_nobody_knows_is_its_carriers_own(gate, ledger):
+    """A refused one may name no report; whose it is says its signature."""
+    assert taken(gate, ledger, done("note handed in", "c" * 64)("cm.other")) == ""
+
+
+def test_every_action_of_the_house_says_of_what_part_of_the_city_it_is():
+    """One that stands in no set is closed to accounts with a scope, which nobody may notice for long."""
+    known = {*audit.ACTIONS, findings.ACTION, resets.DONE, LOOKED_UP, disclosure.EXPORT}
+    known |= {f"session.{act}" for act in Act}
+    known |= {
+        text for path in STATING for text in re.findall(r'_state\((?:desk|context|settings), "([^"]+)"', read(path))
+    }
+    known -= {bulk.KIND}  # nobody's
+    known = {each for each in known if not each.startswith("staff ")}  # of accounts, at the command line alone
+    known -= {"records.access", "records.erase"}  # of a person, at the command line alone
+    listed = actions.OWN | actions.POLLS | actions.CONTRACTS | actions.NOTES | actions.FINDINGS | actions.VISITS
+
+    assert known <= listed | actions.WHOLE

@@ -196,6 +196,8 @@ def test_an_objection_goes_its_whole_way_and_the_next_bundle_shows_it_offline(de
     assert sealed(city, now_ms=clock.at) == []
     with pytest.raises(AccessError, match=r"owes: 24\.00 CNY"):
         words(dispute, city, "settle", FIRST, "1.00", "CNY", "--as", "wang.min")
+    with pytest.raises(UsageError, match="amount 'all of it': expected as the final report says it"):
+        words(dispute, city, "settle", FIRST, "all of it", "CNY", "--as", "wang.min")
     assert words(dispute, city, "settle", FIRST, "24", "CNY", "--as", "wang.min") == 0
     assert sealed(city, now_ms=clock.at) == []
     row = state_of(city, capsys, now_ms=clock.at)
