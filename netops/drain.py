@@ -205,19 +205,19 @@ class Drain:
         settles = kind == "poll" and self._store.settle_s > 0
         if settles and entries and not way.incarnation:
             way.incarnation = self._store.incarnation()  # before the first writing: a restart during it shows
-        done = Taken()
+        done, upto = Taken(), entries[-1].sequence if entries else 0
         if entries:
             if past and entries[-1].sequence < end:
                 ahead.begin(reader.path, after=entries[-1].sequence, limit=limit)
             if kind == "fact":
-                done = self._hand_on_facts(spool, entries)
+                done, upto = self._hand_on_facts(spool, entries)
             elif not speakers.may_poll(spool, rehearsal=self._rehearsal):
                 done = self._not_theirs(spool, entries)
             else:
                 batch = ready.upto(end) if ready else unpacked(entries, again=self._again)
                 with ahead.holding(reader.path, batch, after=way.ahead):
                     done = self._hand_on_polls(batch, way)
-            way.ahead = entries[-1].sequence
+            way.ahead = upto
         elif end > way.ahead:
             way.ahead = end  # what lies in between is of the other kind
         lanes.follow(self._own(), source, kind, way, self._settled(way) if settles else way.ahead)
@@ -229,31 +229,34 @@ class Drain:
     def _may_open(self, spool: str, held: Ways) -> bool:
         return spool in FRESH_FIRST and len(held.lanes) < lanes.MOST
 
-    def _hand_on_facts(self, spool: str, entries: Sequence[Entry]) -> Taken:
+    def _hand_on_facts(self, spool: str, entries: Sequence[Entry]) -> tuple[Taken, int]:
+        """Hand on facts, as far as they can be by now; return also the sequence of the last that was."""
         read: list[tuple[Entry, LedgerEntry]] = []
-        isolated = 0
+        bad: list[int] = []
         for entry in entries:
             try:
                 fact = facts.decode(entry.payload)
             except EvidenceError as error:
                 self._isolate(entry, str(error))
-                isolated += 1
+                bad.append(entry.sequence)
                 continue
             if speakers.may_state(spool, fact.kind, rehearsal=self._rehearsal):
                 read.append((entry, LedgerEntry(entry.source, entry.sequence, fact)))
             else:
                 self._isolate(entry, f"'{spool}' may not state '{fact.kind}'")
-                isolated += 1
+                bad.append(entry.sequence)
+        told = self._refuses([each for _, each in read])
+        upto = entries[-1].sequence if len(told) == len(read) else read[len(told)][0].sequence - 1
         sound: list[LedgerEntry] = []
-        for (entry, fact_), why in zip(read, self._refuses([each for _, each in read]), strict=True):
+        for (entry, fact_), why in zip(read, told, strict=False):  # behind the last is who waits
             if why:
                 self._isolate(entry, why)
-                isolated += 1
+                bad.append(entry.sequence)
             else:
                 sound.append(fact_)
         if sound:
             self._on_facts(sound)
-        return Taken(facts=len(sound), isolated=isolated)
+        return Taken(facts=len(sound), isolated=sum(each <= upto for each in bad)), upto
 
     def _hand_on_polls(self, batch: Batch, way: Progress) -> Taken:
         sound: list[tuple[Entry, Polled]] = []

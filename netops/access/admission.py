@@ -80,7 +80,9 @@ class Admission:
     def refuses(self, entries: Sequence[LedgerEntry], *, now_ms: int) -> list[str]:
         """Return for each entry why it is not sealed, or the empty string; what is refused is stated at once.
 
-        AccessError: the accounts, or the request of a decision, are not to be seen yet; the batch waits in its spool.
+        Fewer than were given where one waits for what it rests on: those before it, so that nobody's word holds back
+        what was said earlier. All that was given waits since it was first seen, so that many such words wait no longer
+        than one. AccessError: the first one waits, or the accounts cannot be read; the batch stays in its spool.
         """
         if not any(entry.fact.kind in KINDS for entry in entries):
             return [""] * len(entries)
@@ -90,7 +92,14 @@ class Admission:
         for entry in entries:
             known = self._said(entry)
             if known is None:
-                known = self._look(entry, held, claims, dispute, taken, now_ms=now_ms)
+                try:
+                    known = self._look(entry, held, claims, dispute, taken, now_ms=now_ms)
+                except _UnknownError:
+                    for each in entries:
+                        self._waiting.setdefault((each.source, each.sequence), now_ms)
+                    if not made:
+                        raise
+                    break
                 if known:
                     stated.append(refusal(entry, known, now_ms=now_ms))
                 elif entry.fact.kind in TAKING:
@@ -102,6 +111,8 @@ class Admission:
             made.append(known)
         if stated:
             self._ledger.append(stated, now_ms=now_ms)
+        for entry in entries[: len(made)]:
+            self._waiting.pop((entry.source, entry.sequence), None)
         return made
 
     def cases(self) -> Cases:
@@ -176,7 +187,6 @@ class Admission:
             if now_ms - self._waiting.setdefault(mark, now_ms) < WAIT_MS:
                 raise
             why = str(error)
-        self._waiting.pop(mark, None)
         return why
 
     def _unheard(self, fact: Fact, held: Mapping[str, Approval], dispute: disputes.Known, taken: Sequence[Fact]) -> str:

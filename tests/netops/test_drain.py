@@ -7,7 +7,7 @@ import pytest
 
 from netops import facts, lanes, speakers, wire
 from netops.drain import Drain, drained, taken
-from netops.errors import RefusedError, StoreError
+from netops.errors import AccessError, RefusedError, StoreError
 from netops.facts import Fact
 from netops.model import Poll, Row, Subject
 from netops.raw import Archive, frame
@@ -120,6 +120,29 @@ def test_polls_reach_store_and_archive_and_facts_the_ledger(house):
     house.spool.trim(drained(house.settings, "collect"))
     assert house.spool.backlog() == 0
     assert drained(house.settings, "portal") == 0
+
+
+def test_a_word_that_has_to_wait_holds_back_those_behind_it_alone(house):
+    told = []
+
+    def refuses(entries):
+        told.append([each.fact.body["service"] for each in entries])
+        names = told[-1]
+        if names[0] == "a3" and len(told) < 3:
+            raise AccessError("a3 waits")
+        return [""] * (names.index("a3") if "a3" in names[1:] else len(names))
+
+    facts.submit(house.spool, fact(1), fact(2), fact(3))
+    house.spool.put("fact", [b'{"kind":"invented"}'])
+    with house.drain(refuses=refuses) as drain:
+        first, second, third = (drain.step() for _ in range(3))
+
+        assert (first.facts, first.isolated, first.waiting) == (2, 0, ())
+        assert (second.facts, second.waiting) == (0, ("collect/fact: a3 waits",))
+        assert (third.facts, third.isolated) == (1, 1)
+    assert [each.fact.body["service"] for each in house.ledger] == ["a1", "a2", "a3"]
+    assert told == [["a1", "a2", "a3"], ["a3"], ["a3"]]
+    assert drained(house.settings, "collect") == 4
 
 
 def test_facts_flow_while_the_store_is_down_and_polls_wait(house):

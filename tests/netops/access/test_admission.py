@@ -222,6 +222,38 @@ def test_a_decision_waits_for_a_request_in_another_spool_but_not_for_ever(gate, 
     assert "no request" in gate.refuses(stray, now_ms=NOW + 30 + WAIT_MS)[0]
 
 
+def test_many_words_on_nothing_wait_together_and_hold_back_nobody_who_spoke_before(gate):
+    """One after the other they would have waited twice as long each: 20 of them for longer than a year."""
+    words = [*asked(), *(decided(f"req-none{n}") for n in range(20)), *asked(at=NOW + 1)]
+    given = entries(words, source="cli/00000000")
+    first = len(asked())
+
+    assert gate.refuses(given, now_ms=NOW + 10) == [""] * first
+    behind = given[first:]
+    with pytest.raises(AccessError):
+        gate.refuses(behind, now_ms=NOW + 10 + WAIT_MS - 1)
+    told = gate.refuses(behind, now_ms=NOW + 10 + WAIT_MS)
+    assert len(told) == len(behind)
+    assert all("no request" in why for why in told[:20])
+    assert told[20:] == [""] * first
+
+
+def test_what_waited_long_is_refused_though_its_batch_has_to_wait_again(gate, people, monkeypatch):
+    """A word that was due for its refusal waited anew whenever another one in its batch failed."""
+    stray = entries([decided("req-none")], source="cli/00000000")
+    with pytest.raises(AccessError):
+        gate.refuses(stray, now_ms=NOW + 10)
+    later = [*stray, *entries(asked(), source="cli/00000000", first=2)]
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "netops.access.admission.look", lambda *_, **__: (_ for _ in ()).throw(AccessError("no accounts"))
+        )
+        with pytest.raises(AccessError, match="no accounts"):
+            gate.refuses(later, now_ms=NOW + 10 + WAIT_MS)
+
+    assert "no request" in gate.refuses(later, now_ms=NOW + 11 + WAIT_MS)[0]
+
+
 def test_accounts_that_cannot_be_read_make_the_batch_wait(ledger, settings):
     with pytest.raises(AccessError, match="cannot be read"):
         Admission(ledger, "sqlite:////nowhere/staff.db").refuses(entries(asked()), now_ms=NOW)
