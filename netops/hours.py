@@ -75,27 +75,34 @@ class Hours:
         """Seal what is ripe, hour by hour, letting the drain in between; `contracts` are those in force."""
         with self._acting:
             found = self._journal.unsealed(until_ms=self._ripe_until(), limit=AT_ONCE)
-            found = sorted({*found, *self._skipped(found)})[:AT_ONCE]
-        self._for_a_while([partial(self._seal_hour, contracts, hour_ms) for hour_ms in found])
+            gaps = self._gaps(found)
+        acts: list[Callable[[], None]] = []
+        for hour_ms in found:
+            acts += (*gaps[hour_ms], partial(self._seal_hour, contracts, hour_ms))
+        self._for_a_while(acts)
         with self._acting:
             now = self._clock.now_ms()
             until = min([self._ripe_until(), *self._journal.told(now - hourly.WAIT_MS).values()])
             waiting = self._journal.later(until_ms=until, limit=AT_ONCE)
         self._for_a_while([partial(self._seal_later, contract, hour_ms) for hour_ms, contract in waiting])
 
-    def _skipped(self, ripe: Sequence[int]) -> Sequence[int]:
-        """Return the hours since the last that was sealed, up to a ripe one, of which nobody told anything.
+    def _gaps(self, ripe: Sequence[int]) -> dict[int, list[Callable[[], None]]]:
+        """Return, for each ripe hour, what is to be done for those before it of which nobody told anything."""
+        made: dict[int, list[Callable[[], None]]] = {}
+        for hour_ms in ripe:
+            before = max(self._journal.summed_before(hour_ms), *made, hour_ms - SAMPLES_DAYS * DAY_MS)
+            made[hour_ms] = [partial(self._sum_gap, each) for each in range(before + HOUR_MS, hour_ms, HOUR_MS)]
+        return made
 
-        A gap is a fact: it is sealed as such, and what comes of it later came late. Where a clock stepped meanwhile
-        nobody knows which hours there were, and none is made up.
+    def _sum_gap(self, hour_ms: int) -> None:
+        """Keep for the pages that an hour was not measured.
+
+        The ledger is told nothing: to the judges an hour that is not sealed is unknown all the same, and what comes of
+        it later, or by a clock that was wrong, is sealed as ever.
         """
-        last = self._journal.last_sealed()
-        if last is None or not ripe:
-            return ()
-        stepped = self._ledger.find("clock_state", start_ms=last, end_ms=ripe[-1] + HOUR_MS)
-        if any(leaf.fact.body["state"] == "stepped" for leaf in stepped):
-            return ()
-        return range(max(last + HOUR_MS, ripe[-1] - SAMPLES_DAYS * DAY_MS), ripe[-1], HOUR_MS)
+        seen = self._register_at(hour_ms)
+        for held in seen.contracts:
+            self._journal.keep_gap(hourly.sums(sold(held, seen), {}, hour_ms=hour_ms, step=hourly.step_ms(held)))
 
     def _for_a_while(self, acts: Sequence[Callable[[], None]]) -> None:
         """Act one after the other, letting the drain in between, and the other jobs after a while."""

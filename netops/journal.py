@@ -272,10 +272,17 @@ class Journal:
         )
         return [int(hour) for (hour,) in rows]
 
-    def last_sealed(self) -> int | None:
-        """Return the newest hour that was sealed; None before the first."""
-        newest: int | None = self._open().execute("SELECT max(hour_ms) FROM sealed").get
-        return newest
+    def summed_before(self, hour_ms: int) -> int:
+        """Return the newest hour before one that has sums; that hour itself when there is none."""
+        asked = "SELECT max(hour_ms) FROM unmeasured WHERE hour_ms < ?"
+        newest: int | None = self._open().execute(asked, (hour_ms,)).get
+        return hour_ms if newest is None else newest
+
+    def keep_gap(self, sums: Iterable[HourSum]) -> None:
+        """Keep the sums of an hour that is not sealed: nobody told anything of it."""
+        db = self._open()
+        with db:
+            self._keep(sums)
 
     def seal(self, hour_ms: int, sums: Mapping[str, Iterable[HourSum]], *, later: Iterable[str] = ()) -> None:
         """Note that the hour of these contracts is judged, with the sums of their services.

@@ -88,7 +88,7 @@ class Admission:
             return [""] * len(entries)
         held, claims = self._known()
         dispute = self._dispute(now_ms)
-        made, stated, taken = [], [], list[Fact]()
+        made, stated, taken = list[str](), list[LedgerEntry](), list[Fact]()
         for entry in entries:
             known = self._said(entry)
             if known is None:
