@@ -130,8 +130,9 @@ class Numbers:
         self._cut((item["id"], objective["id"]), services)
         found, sums = aggregated([(each, self.seen.sold[name][1]) for name, each in services.items()], rules)
         own = {name: ratio_of(each.sums, rules) for name, each in services.items()}
+        unseen = Fraction(0)
         if unattended(objective) or (figure is not None and figure[0] in {REPAIR, REPEAT}):
-            unseen, own_unseen = self._unseen(rules, spans, window)
+            unseen, own_unseen = self._unseen(rules, claims, spans, window)
             found = attended(found, unseen, rules)
             own = {name: attended(each, own_unseen[name], rules) for name, each in own.items()}
         verdict = outcome_of(found, objective)
@@ -153,7 +154,7 @@ class Numbers:
             **by_object,
             "verdict": verdict,
             "because": because_of(found, rules),
-            "remark": remark_of(found, verdict, objective),
+            "remark": "" if unseen else remark_of(found, verdict, objective),
             **_figures(found),
             "tally": {f"{name}_ms": sums[name] for name in SUMS},
             **_tables(services, own, objective, contracted),
@@ -248,13 +249,17 @@ class Numbers:
         return made
 
     def _unseen(
-        self, rules: Mapping[str, Any], spans: Mapping[str, list[Span]], window: Span
+        self,
+        rules: Mapping[str, Any],
+        claims: Sequence[Mapping[str, Any]],
+        spans: Mapping[str, list[Span]],
+        window: Span,
     ) -> tuple[Fraction, dict[str, Fraction]]:
         """Return the share of the time in which nobody was there to count, of all services and of each [3]."""
-        services = self._services(self.seen, rules, (), spans, window, by_ruling=False)
-        dark = {name: each.sums["unknown"] + each.sums["excluded_unknown"] for name, each in services.items()}
-        whole = {name: sum(each.sums.values()) for name, each in services.items()}
-        return _share(sum(dark.values()), sum(whole.values())), {name: _share(dark[name], whole[name]) for name in dark}
+        services = self._services(self.seen, rules, claims, spans, window, by_ruling=False)
+        together = {name: sum(each.sums[name] for each in services.values()) for name in SUMS}
+        alone = {name: ratio_of(each.sums, rules)["share"] for name, each in services.items()}
+        return ratio_of(together, rules)["share"], alone
 
     def credit(self, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return what is owed in sum [11]."""
@@ -290,10 +295,6 @@ def _owed(found: Mapping[str, Any], objective: Mapping[str, Any], before: int) -
     schedule, missed = objective["credits"], outcome_of(found, objective) == "missed"
     percent = owed(found["value"] * 100, schedule, before) if missed else Fraction(0)
     return limited(percent, schedule["period_cap_percent"])
-
-
-def _share(part: int, whole: int) -> Fraction:
-    return Fraction(part, whole) if whole else Fraction(1)
 
 
 def _owed_by_object(

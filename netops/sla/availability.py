@@ -188,11 +188,6 @@ def judge(sums: Tally, modes: Modes) -> Value:
     )
 
 
-def share(part: int, whole: int) -> Fraction:
-    """Return a part's share; of nothing it is all."""
-    return Fraction(part, whole) if whole else Fraction(1)
-
-
 def contracted(period: Spans, *, valid: Spans, service_hours: Spans | None = None) -> Spans:
     """Return the judged time of one object: the period, while the object was contracted, in service hours."""
     judged = intersect(period, union(valid))

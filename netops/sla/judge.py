@@ -143,8 +143,10 @@ def judge(
         if typed.aggregation in UNITS:
             objects.append(result.cut)
     whole, tally = _whole(typed, weighted, objects, given.id)
+    unseen = Fraction(0)
     if _unattended(given, typed, told):
-        unseen, own_unseen = _shares_unseen(typed, told or month, members, period=period, hours=hours)
+        out_of = {each.service: union(for_all, excused.get(each.service, ())) for each in members}
+        unseen, own_unseen = _shares_unseen(typed, told or month, members, out_of, period=period, hours=hours)
         limit = typed.modes.max_unknown_ratio
         whole = aggregate.attended(whole, unseen, limit)
         lines = [_attended(each, own_unseen[each.service], limit, target, given.comparison) for each in lines]
@@ -153,7 +155,7 @@ def judge(
         whole=whole,
         outcome=outcome,
         because=_because(whole, typed),
-        remark=_remark(whole, outcome, target=given.target, comparison=given.comparison),
+        remark="" if unseen else _remark(whole, outcome, target=given.target, comparison=given.comparison),
         lines=tuple(lines),
         tally=tally,
         windowed=bool(typed.window_ms),
@@ -332,18 +334,33 @@ def _unattended(given: Objective, typed: Typed, told: Month | None) -> bool:
 
 
 def _shares_unseen(
-    typed: Typed, told: Month, members: Sequence[Member], *, period: Spans, hours: Spans | None
+    typed: Typed,
+    told: Month,
+    members: Sequence[Member],
+    out: Mapping[str, Spans],
+    *,
+    period: Spans,
+    hours: Spans | None,
 ) -> tuple[Fraction, dict[str, Fraction]]:
-    """Return the share of the judged time in which nobody was there to count: of all services, and of each."""
+    """Return the share of the time in which nobody was there to count: of all services, and of each.
+
+    It is what would be unknown of their availability by the same rules: excused time is no time to be watched. No
+    ruling changes it.
+    """
     seen, own = Seen(told, typed), {each.service: each for each in told.members}
     each_unseen: dict[str, Fraction] = {}
-    unknown = judged_ms = 0
+    summed = availability.Tally()
     for each in members:
-        judged = availability.contracted(period, valid=each.contracted, service_hours=hours)
-        sums = availability.tally(seen.intervals(own[each.service].history), judged=judged)
-        unknown, judged_ms = unknown + sums.unknown, judged_ms + sums.whole
-        each_unseen[each.service] = availability.share(sums.unknown, sums.whole)
-    return availability.share(unknown, judged_ms), each_unseen
+        sums = availability.tally(
+            seen.intervals(own[each.service].history),
+            judged=availability.contracted(period, valid=each.contracted, service_hours=hours),
+            excluded=out[each.service],
+            excused=typed.excused,
+            degraded=typed.modes.degraded,
+        )
+        summed += sums
+        each_unseen[each.service] = availability.judge(sums, typed.modes).unknown_ratio
+    return availability.judge(summed, typed.modes).unknown_ratio, each_unseen
 
 
 def _because(whole: Ratio, typed: Typed) -> str:

@@ -68,29 +68,28 @@ def judge(city, item, objective, start_ms, end_ms):
             continue
         counting = objective["indicator"] in COUNTED
         cells = ruled(city.cells(service, "" if counting else stream), rules, city.start)
-        unseen = sum(
-            a and b and c.state == "UNKNOWN" for a, b, c in zip(mine, open_, cells, strict=True)
-        )  # whether anybody was there to see faults no ruling changes
-        overruled(cells, rules, [each for each in rulings if each[2] in ("", service)], city.start)
         out = [
             any(low <= city.start + i * MINUTE < high and named(service, who) for low, high, who in excused)
             for i in range(city.count)
         ]
+
+        def buckets(cells, out=tuple(out), mine=tuple(mine)):
+            made = [bucket(cell, out[i], causes, rules["degraded_mode"]) for i, cell in enumerate(cells)]
+            return [each if mine[i] and open_[i] else None for i, each in enumerate(made)]
+
+        dark[service] = tally(buckets(cells))  # whether anybody was there to see no ruling changes
+        overruled(cells, rules, [each for each in rulings if each[2] in ("", service)], city.start)
         lossy[service] = high_loss(
             city, rules, cells, [a and b and not c for a, b, c in zip(mine, open_, out, strict=True)]
         )
         weights[service] = Fraction(weight)
-        found[service] = [
-            bucket(cell, out[i], causes, rules["degraded_mode"]) if mine[i] and open_[i] else None
-            for i, cell in enumerate(cells)
-        ]
+        found[service] = buckets(cells)
         there = [a and b for a, b in zip(mine, open_, strict=True)]
         part = Fraction(sum(a and b for a, b in zip(mine, inside, strict=True)), city.count)
         things[service] = summed(objective, cells, (there, out), causes, part, reports=clocks(city, rules, service))
         if counting:
             bad = [each for each in rulings if each[2] in ("", service)]
             things[service] = counted(rules, city.places(service, stream), (there, out), causes, (bad, city.start))
-        dark[service] = (unseen, sum(there))
     tallies = {name: tally(buckets) for name, buckets in found.items()}
     if objective["indicator"] in (*MADE, *COUNTED):
         tallies = things
@@ -100,16 +99,16 @@ def judge(city, item, objective, start_ms, end_ms):
     made = figures(objective, rules, found, tallies, weights)
     counted_ = objective["indicator"] in COUNTED and objective["indicator"] != PACKETS  # whose gaps have places
     if objective["indicator"].startswith("fault.") or counted_:
-        made |= nobody_there(made, [sum(each) for each in zip(*dark.values(), strict=True)] or [0, 0])
+        made |= nobody_there(made, {name: sum(each[name] for each in dark.values()) for name in BUCKETS}, rules)
         sure = made["unknown_ratio"] <= Fraction(rules["max_unknown_ratio"])
         made["verdict"] = verdict(made["value"], sure, objective)
     else:
-        dark = dict.fromkeys(dark, (0, 1))
+        dark = {}
     made["alone"] = {}
     for service, sums in made["services"].items():
         value, lower, upper, share, _ = ratio(sums, rules)
         own = {"value": value, "lower": lower, "upper": upper, "unknown_ratio": share}
-        own |= nobody_there(own, dark[service])
+        own |= nobody_there(own, dark[service], rules) if dark else {}
         sure = own["unknown_ratio"] <= Fraction(rules["max_unknown_ratio"])
         made["alone"][service] = own | {"verdict": verdict(value, sure, objective)}
     made["minutes"] = minutes
@@ -120,10 +119,9 @@ def judge(city, item, objective, start_ms, end_ms):
     return made
 
 
-def nobody_there(made, dark):
+def nobody_there(made, dark, rules):
     """Return bounds and unknown share once as many things as in seen minutes happened in those that nobody saw."""
-    minutes, whole = dark
-    share = Fraction(minutes, whole) if whole else Fraction(1)
+    share = ratio(dark, rules)[3]
     lower, upper = (bound + (edge - bound) * share for bound, edge in ((made["lower"], 0), (made["upper"], 1)))
     return {"lower": lower, "upper": upper, "unknown_ratio": max(share, made["unknown_ratio"])}
 

@@ -141,6 +141,41 @@ def test_time_in_which_our_portal_was_away_leaves_it_undetermined_beyond_the_con
         assert verify_numbers(bundle) == []
 
 
+@pytest.mark.parametrize(
+    ("mode", "unseen"), [("remove_from_denominator", "0/1"), ("count_as_up", "0/1"), ("not_excluded", "1/4")]
+)
+def test_excused_time_is_no_time_to_be_watched(city, paper_bundle, mode, unseen):
+    """A portal that was off in the window of its approved maintenance took the verdict with it, and what was owed."""
+    world = city(length=4, claims=[("m-0", 1, 2)], exclusion_mode=mode, max_unknown_ratio="0.1")
+    roster = world.roster()
+    for number in range(4):
+        world.hour(number, {each: ("?" if number == 1 else "u") * 12 for each in ("ap-1", "ap-2")}, roster)
+        count(world, roster, number, {} if number == 1 else {"ap-1": (50, 50, 0, 50)})
+
+    draft, bundle = paper_bundle(world)
+
+    found = objectives(draft)["logins"]
+    assert found["exclusions"][0]["effect"].startswith("in_force")
+    assert (found["unknown_ratio"], found["value"]) == (unseen, "1/2")
+    assert found["verdict"] == ("missed" if unseen == "0/1" else "not_determinable")
+    assert verify_numbers(bundle) == []
+
+
+def test_of_time_that_nobody_watched_nothing_is_said_to_hold_whatever_it_was(city, paper_bundle):
+    world = city(max_unknown_ratio="0.01")
+    roster = world.roster()
+    for number in range(3):
+        world.hour(number, {each: "u" * 11 + "?" for each in ("ap-1", "ap-2")}, roster)
+        count(world, roster, number, {"ap-1": (100, 0, 0, 100)})
+
+    draft, bundle = paper_bundle(world)
+
+    found = objectives(draft)["logins"]
+    assert (found["verdict"], found["remark"]) == ("not_determinable", "")
+    assert Fraction(found["lower"]) > Fraction(90, 100)  # the target: more logins than usual may have failed
+    assert verify_numbers(bundle) == []
+
+
 def test_a_service_whose_portal_was_away_owes_nothing_by_itself(city, paper_bundle):
     for away, owing in (("u" * 12, ["ap-1", "ap-2"]), ("u" * 8 + "?" * 4, ["ap-2"])):
         world = city(max_unknown_ratio="0.25", by_object=True)
