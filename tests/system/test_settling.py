@@ -15,7 +15,8 @@ from dataclasses import replace
 
 import pytest
 
-from inventory.city import city_of
+from inventory import edits
+from inventory.edits import Edit
 from inventory.register import Register
 from inventory.snapshot import snapshot
 from netops import config
@@ -56,13 +57,13 @@ def hired(city, name: str, *words: str) -> None:
 
 
 def registered(city, carrier: str, key: str) -> None:
-    """Put a carrier's key into the register, as `netops inventory apply` does."""
+    """Put a carrier's key into the register, as the core does when two persons decided it."""
     settings, now_ms = config.load(city.home / "netops.toml", environ={}), SYSTEM.now_ms()
     with Register(settings.register_url, rehearsal=True) as register:
-        seen = snapshot(register, at_ms=now_ms)
-        carriers = tuple(replace(each, keys=(key,)) if each.id == carrier else each for each in seen.carriers)
-        records = (*seen.areas, *carriers, *seen.contracts, *seen.sites, *seen.devices, *seen.services, *seen.doors)
-        register.apply(city_of(records), at_ms=now_ms, now_ms=now_ms)
+        before = snapshot(register, at_ms=now_ms).carrier[carrier]
+        wanted = Edit(noun="carrier", id=carrier, before=edits.digest(before), after=replace(before, keys=(key,)))
+        why = {"request": "req-key", "by": FIRST, "reason": "the carrier's key"}
+        register.edit([wanted], at_ms=now_ms, now_ms=now_ms, **why)
 
 
 def standing(city, month: str) -> dict:
