@@ -460,3 +460,23 @@ def test_a_phones_menu_opens_and_closes_by_keyboard_without_a_script(look, brows
     press(browser, "Escape")
     assert browser.evaluate(f"{panel}.checkVisibility()") is False
     assert browser.evaluate(f"{HELD}.matches('.opens')"), "and is back where it was"
+
+
+def test_on_a_phone_what_slides_fades_where_it_goes_on_and_not_at_its_end(look, browser):
+    look("/contracts", "auditor")
+    browser.size(*SIZES["phone"])
+    browser.evaluate(
+        "['60rem','6rem'].forEach((width,at)=>{const made=document.createElement('div');"
+        "const held=document.createElement('p');made.className='table';made.id='slides-'+at;held.style.width=width;held.textContent='x';"
+        "made.append(held);document.querySelector('main').append(made)})"
+    )
+
+    def faded(at: int) -> float:
+        time.sleep(0.2)  # the timeline goes on by a frame
+        return browser.evaluate(
+            f"parseFloat(getComputedStyle(document.getElementById('slides-{at}')).getPropertyValue('--slid'))"
+        )
+
+    assert (faded(0) > 20, faded(1)) == (True, 0)
+    browser.evaluate("document.getElementById('slides-0').scrollLeft = 9999")
+    assert faded(0) == 0
