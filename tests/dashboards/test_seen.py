@@ -466,9 +466,10 @@ def test_on_a_phone_what_slides_fades_where_it_goes_on_and_not_at_its_end(look, 
     look("/contracts", "auditor")
     browser.size(*SIZES["phone"])
     browser.evaluate(
-        "['60rem','6rem'].forEach((width,at)=>{const made=document.createElement('div');"
-        "const held=document.createElement('p');made.className='table';made.id='slides-'+at;held.style.width=width;held.textContent='x';"
-        "made.append(held);document.querySelector('main').append(made)})"
+        "for (const [at, width] of ['60rem', '6rem'].entries()) {"
+        "const made = document.createElement('div'), held = document.createElement('p');"
+        "made.className = 'table'; made.id = `slides-${at}`; held.style.width = width; held.textContent = 'x';"
+        "made.append(held); document.querySelector('main').append(made)}"
     )
 
     def faded(at: int) -> float:
