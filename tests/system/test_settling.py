@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import time
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -88,15 +89,15 @@ def typed(one, **fields) -> None:
         one.clicks += 1
 
 
-def longest(bundle) -> tuple[str, str]:
-    """Return from when to when the longest outage of a report lasted, as a command reads it."""
-    spans = [each for mine in papers.paper(bundle).told.outages.values() for each in mine.items()]
-    start_ms, end_ms = max(spans, key=lambda each: each[1] - each[0])
+def widest(bundle) -> tuple[str, str]:
+    """Return from when to when the outage of most services lasted, as a command reads it."""
+    spans = Counter(each for mine in papers.paper(bundle).told.outages.values() for each in mine.items())
+    ((start_ms, end_ms), _count), *_ = spans.most_common(1)
     return iso(start_ms), iso(end_ms)
 
 
 def objected(one, report: str, month: str, desk) -> float:
-    """Have the carrier take the bundle, say that the longest outage was not measured, sign, hand in; return seconds."""
+    """Have the carrier take the bundle, say that the widest outage was not measured, sign, hand in; return seconds."""
     began = time.monotonic()
     one.begin("/disputes")
     bundle = fetched(one, desk / "taken", f"main a[href*='{report}.zip']")
@@ -105,7 +106,7 @@ def objected(one, report: str, month: str, desk) -> float:
     typed(one, code="not_measured")
     one.click("#sign ~ form button")
     words = shlex.split(one.text("[aria-labelledby=c-object]"))[1:]
-    start, end = longest(desk / bundle.name)
+    start, end = widest(desk / bundle.name)
     said = dict(zip(words[3::2], words[4::2], strict=True)) | {"--from": start, "--to": end, "--reason": REASON}
     del said["--service"], said["--evidence"]  # the whole contract's, and nothing beside
     netops(one.city, *words[:3], *(each for pair in said.items() for each in pair), "--out", "mine.note", cwd=desk)
