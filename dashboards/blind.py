@@ -55,6 +55,12 @@ STATES = {
     "stopped": mark("已停止"),
     "failed": mark("已失败"),
 }
+DETAILS = {  # what a number is that a fact tells without a word
+    "monitor_health": mark("可达的参照点：%(detail)s"),
+    "slots_missed": mark("时隙：%(detail)s"),
+    "spool_dropped": mark("丢弃的记录：%(detail)s"),
+    "service_state": mark("版本：%(detail)s"),
+}
 WELL = frozenset({("monitor_health", "ok"), ("clock_state", "synchronised")})
 
 
@@ -178,7 +184,9 @@ def _gap(leaf: Leaf, *, in_words: bool) -> Gap:
 
 def _row(each: Gap) -> dict[str, Any]:
     state = _(STATES[each.state]) if each.state in STATES else each.state
-    return {"gap": each, "cause": _(CAUSES[each.kind]), "state": state, "lasted": each.end_ms - each.start_ms}
+    detail = _(DETAILS[each.kind], detail=each.detail) if each.detail and each.kind in DETAILS else each.detail
+    told = {"gap": each, "cause": _(CAUSES[each.kind]), "state": state, "detail": detail}
+    return {**told, "lasted": each.end_ms - each.start_ms}
 
 
 def _by_cause(found: Sequence[Gap]) -> list[tuple[str, int, int]]:

@@ -106,8 +106,10 @@ class Admission:
                     taken.append(entry.fact)
                 elif entry.fact.kind in APPROVALS:
                     held = _with(entry.fact, held, claims)
-                elif entry.fact.kind in {*disputes.KINDS, RECEIVED, NOTE_REFUSED}:
+                elif entry.fact.kind in disputes.KINDS:
                     dispute = disputes.beside(dispute, entry.fact, now_ms=self._known_ms(entry.fact, now_ms))
+            elif entry.fact.kind in {RECEIVED, NOTE_REFUSED}:  # of no account, and what follows rests on it
+                dispute = disputes.beside(dispute, entry.fact, now_ms=self._known_ms(entry.fact, now_ms))
             made.append(known)
         if stated:
             self._ledger.append(stated, now_ms=now_ms)

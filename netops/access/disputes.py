@@ -121,7 +121,7 @@ def broken(fact: Fact, held: Known, terms: Lookup = nobody, *, known_ms: int | N
                 late = _of_the_city(case.objections[body["objection"]], found, at_ms=heard(fact.at_ms, at_ms))
                 return late or _ruled(body, case.objections[body["objection"]], case)
             case "report_final":
-                return _final(fact, case, found, held.breaks, at_ms=at_ms)
+                return _unheard(case, held) or _final(fact, case, found, held.breaks, at_ms=at_ms)
             case _:
                 return _settled(fact, case)
     except NetopsError as error:
@@ -255,6 +255,14 @@ def _ruled_part(body: Any) -> str:
     if (body["outcome"] == "partly_upheld") != (body.get("minutes", 0) > 0):
         return "a part is upheld in minutes, and nothing but a part: 'partly_upheld' goes with 'minutes' from 1 on"
     return ""
+
+
+def _unheard(case: Case, held: Known) -> str:
+    """Return that a carrier's note lies at the desk, which may be an objection that came in time."""
+    waiting = [each.name for each in case.revisions if each.name in held.awaited]
+    if not waiting:
+        return ""
+    return f"a note about report '{waiting[0]}' came in and nobody looked at it; `netops dispute take` does first"
 
 
 def _final(fact: Fact, case: Case, terms: Terms | None, breaks: Breaks, *, at_ms: int) -> str:

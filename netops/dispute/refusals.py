@@ -133,6 +133,9 @@ REFUSALS: Mapping[str, str] = {
     "objection '{}' was upheld; `netops report build` makes the revision that follows it first": (
         "异议 '{0}' 已获支持；须先以 `netops report build` 出具随之的修订"
     ),
+    "a note about report '{}' came in and nobody looked at it; `netops dispute take` does first": (
+        "关于报告 '{0}' 的函件已收到而无人查看；须先以 `netops dispute take` 办理"
+    ),
     "report '{}' can still be objected to, until {}": "报告 '{0}' 仍可提出异议，至 {1}",
     "what is owed is not what report '{}' was sealed with: {} {}": "应扣金额不是报告 '{0}' 封存时所写：{1} {2}",
     "report '{}' was sealed without what it owes; nothing can be settled by it": (

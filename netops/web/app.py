@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 LARGEST_FORM = 64 * 1024
 BANNER = (
-    '<aside class="rehearsal" aria-label="演练 Rehearsal"><b>演练城市</b> 所有设备与数据均为模拟。'
+    '<aside class="rehearsal" aria-label="演练 Rehearsal">'
+    '<span lang="zh-CN"><b>演练城市</b> 所有设备与数据均为模拟。</span> '
     '<span lang="en"><b>Rehearsal city</b> All devices and data are simulated.</span></aside>'
 )
 

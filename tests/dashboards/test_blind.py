@@ -102,3 +102,15 @@ def test_the_sums_of_hours_are_those_of_the_sealed_ones(audited, tmp_path):
     assert by_hour(path, start_ms=BLIND, end_ms=BLIND + H) == {BLIND: (4 * 40 * M, 4 * H)}
     assert by_hour(path, start_ms=END - H, end_ms=END - H) == {}
     assert by_hour(tmp_path / "none.db", start_ms=0, end_ms=1) == {}
+
+
+def test_what_a_number_is_stands_before_it(audited):
+    told = [
+        leaf(0, "slots_missed", START + 9, job="verify", first_ms=START, last_ms=START + 5, count=6),
+        leaf(1, "service_state", START + 2, service="core", state="started", version="0.1.0"),
+    ]
+
+    with audited.app.test_request_context("/?lang=en"):
+        rows = [blind._row(each) for each in blind.gaps(told)]
+
+    assert [each["detail"] for each in rows] == ["slots: 6", "version: 0.1.0"]

@@ -396,3 +396,11 @@ def test_the_form_of_a_request_says_in_which_zone_its_times_are_read(site):
     page = site.browser("operator").get("/approvals/new").get_data(as_text=True)
 
     assert page.count('<span class="hint">Asia/Shanghai</span>') == 4, "two instants a kind of request"
+
+
+@pytest.mark.parametrize(("role", "there"), [("viewer", False), ("auditor", True)])
+def test_only_who_may_see_raw_readings_has_a_column_for_them(site, role, there):
+    page = site.browser(role).get("/device/wlan-controller-0?lang=zh_CN").get_data(as_text=True)
+
+    assert ('<th scope="col">原始读数</th>' in page) is there
+    assert "最近的轮询" in page

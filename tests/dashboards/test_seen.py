@@ -196,10 +196,10 @@ def click(browser, selector: str) -> float:
 
 def press(browser, key: str) -> None:
     """Press a key and let it go."""
+    code = {"Tab": 9, "Enter": 13, "Escape": 27}[key]
+    text = {"text": "\r"} if key == "Enter" else {}
     for kind in ("keyDown", "keyUp"):
-        browser.ask(
-            "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=9 if key == "Tab" else 13
-        )
+        browser.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -420,3 +420,64 @@ def test_the_public_status_is_seen_on_every_screen_and_is_pressed_by_a_thumb(bro
     finally:
         browser.ask("Emulation.setEmulatedMedia", features=[], media="")
         browser.ask("Emulation.clearDeviceMetricsOverride")
+
+
+@pytest.mark.parametrize("path", ["/", "/device/wlan-controller-9", "/contract/contract-b", "/login"])
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_on_a_phone_the_head_of_a_page_is_one_line(look, browser, path, language):
+    look(path, PAGES[path] and "contract_manager", language)
+    browser.size(*SIZES["phone"])
+
+    assert browser.evaluate("document.querySelector('header.top').getBoundingClientRect().height") <= 60
+    assert browser.evaluate("document.querySelector('h1').getBoundingClientRect().top") < SIZES["phone"][1] / 4
+
+
+@pytest.mark.partner("axe")
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@pytest.mark.parametrize("size", ["small", "phone"])
+def test_a_phones_menu_opens_and_closes_by_keyboard_without_a_script(look, browser, size, language):
+    browser.ask("Emulation.setScriptExecutionDisabled", value=True)
+    look("/contracts", "contract_manager", language)
+    browser.size(*SIZES[size])
+    panel = "document.getElementById('menu')"
+    assert browser.evaluate(f"{panel}.checkVisibility()") is False
+    for _ in range(3):  # past the menu, the name, the menu
+        press(browser, "Tab")
+    press(browser, "Enter")
+    assert browser.evaluate(f"{panel}.checkVisibility()") is True
+    browser.ask("Emulation.setScriptExecutionDisabled", value=False)
+    for scheme in ("light", "dark"):
+        assert browser.axe(scheme)["wrong"] == [], scheme
+        if PICTURES:
+            browser.picture(Path(PICTURES) / f"menu.{language}.{size}.{scheme}.png")
+
+    pressed = f"[...{panel}.querySelectorAll({PRESSED!r})]"
+    small = f"{pressed}.filter(e=>e.getBoundingClientRect().height<43.5).map(e=>e.innerText||e.name)"
+    assert browser.evaluate(small) == []
+    for _ in range(2):
+        press(browser, "Tab")
+    assert browser.evaluate(f"{HELD}.closest('nav.menu') !== null"), "the keyboard goes on in what it opened"
+    press(browser, "Escape")
+    assert browser.evaluate(f"{panel}.checkVisibility()") is False
+    assert browser.evaluate(f"{HELD}.matches('.opens')"), "and is back where it was"
+
+
+def test_on_a_phone_what_slides_fades_where_it_goes_on_and_not_at_its_end(look, browser):
+    look("/contracts", "auditor")
+    browser.size(*SIZES["phone"])
+    browser.evaluate(
+        "for (const [at, width] of ['60rem', '6rem'].entries()) {"
+        "const made = document.createElement('div'), held = document.createElement('p');"
+        "made.className = 'table'; made.id = `slides-${at}`; held.style.width = width; held.textContent = 'x';"
+        "made.append(held); document.querySelector('main').append(made)}"
+    )
+
+    def faded(at: int) -> float:
+        time.sleep(0.2)  # the timeline goes on by a frame
+        return browser.evaluate(
+            f"parseFloat(getComputedStyle(document.getElementById('slides-{at}')).getPropertyValue('--slid'))"
+        )
+
+    assert (faded(0) > 20, faded(1)) == (True, 0)
+    browser.evaluate("document.getElementById('slides-0').scrollLeft = 9999")
+    assert faded(0) == 0

@@ -10,7 +10,7 @@ PAGE = (ROOT / "docs" / "reference" / "journeys.md").read_text(encoding="utf-8")
 ROWS = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith("| ") and " | " in line]
 SAID = [row for row in ROWS if row[0] != "journey"]
 WHO = ("Operator", "On call", "Auditor", "Manager", "Administrator", "Citizen", "Carrier", "Contract manager")
-JOURNEYS = ("tests/system/test_journeys.py",)  # of which every test is a journey's
+JOURNEYS = ("tests/system/test_journeys.py", "tests/system/test_settling.py")  # of which every test is a journey's
 
 
 def named(row: list[str]) -> dict[str, set[str]]:

@@ -39,6 +39,7 @@ class Rehearsal:
         self.said: list[str] = []
         self.process: subprocess.Popen[str] | None = None
         self.begun = 0.0
+        self.once: dict[str, str] = {}  # one-time passwords of who came later than the terminal tells
         self.sessions: dict[str, CookieJar] = {}  # of who has logged in, by account
         self.lives: list[tuple[float, str]] = []  # what live() saw of each: seconds until data, what the terminal said
 

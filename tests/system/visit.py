@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.captive_portal.pages.chromium import Chromium
     from tests.system.conftest import Rehearsal
@@ -26,9 +27,8 @@ def cookies(city: Rehearsal, name: str) -> http.cookiejar.CookieJar:
     if name not in city.sessions:
         jar = http.cookiejar.CookieJar()
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-        once = dict(
-            re.findall(r"account (\w+) .*one-time password (\S+)", city.lives[0][1] if city.lives else city.terminal())
-        )[name]
+        said = city.lives[0][1] if city.lives else city.terminal()
+        once = {**dict(re.findall(r"account (\w+) .*one-time password (\S+)", said)), **city.once}[name]
         _send(opener, city, "/login", name=name, password=once)
         _send(opener, city, "/password", old=once, new=WORD, again=WORD)
         city.sessions[name] = jar
@@ -72,6 +72,13 @@ class Visit:
         seen = f"[...document.querySelectorAll({selector!r})].find(e => e.checkVisibility())"
         assert self.browser.evaluate(f"!!{seen}"), f"nothing that is seen: {selector}"
         self._leave(lambda: self.browser.evaluate(f"{seen}.click()"))
+
+    def choose(self, selector: str, path: Path) -> None:
+        """Choose a file in a form, as a person does in the browser's own window."""
+        root = self.browser.ask("DOM.getDocument")["root"]["nodeId"]
+        node = self.browser.ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.browser.ask("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+        self.clicks += 1
 
     def enter(self, selector: str) -> None:
         """Go by the keyboard alone to the first thing of a selector, and press Enter there."""

@@ -326,6 +326,7 @@ def said(kind, by="wang.min", at=NOW, **body):
 
 ANSWERED = (said("objection"), said("rebuttal", by="zhao"))
 FINAL = (said("report_accepted"), said("report_final"))
+CAME = Fact(kind="note_received", at_ms=NOW, body={"digest": "a" * 64, "by": "a/disputes", "report": ISSUED["report"]})
 
 
 @pytest.fixture
@@ -385,6 +386,7 @@ def test_a_dispute_between_two_contract_managers_is_sealed_in_its_order(gate, le
         ([said("report_final")], "its window is open"),
         ([said("report_accepted"), said("report_final", digest="1" * 64)], "the digest is not"),
         ([said("report_accepted"), said("report_final", amount="99.00")], "sealed with: 100.00 CNY"),
+        ([said("report_accepted"), CAME, said("report_final")], "came in and nobody looked at it"),
         ([said("report_accepted"), said("report_settled")], "it is accepted, and a report_settled has no place"),
         ([*FINAL, said("report_settled", amount="99.99")], "owes: 100.00 CNY"),
         ([*FINAL, said("report_settled", currency="USD")], "owes: 100.00 CNY"),
