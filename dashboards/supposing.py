@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 WAIT_S = 2.0  # so long a page waits for an answer that is not there yet
 HELD = 32  # answers that a process keeps
+WORDS = frozenset({"reason", "by"})  # of a ruling, which move nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,8 @@ class Forecasts:
     def of(self, ruling: Fact, *, contract: str, month: str, now_ms: int) -> Forecast:
         """Return what a ruling would move; what is not reckoned yet is begun, and waited for a moment."""
         with LedgerReader(issue.ledger_path(self._settings)) as ledger:
-            key = (canonical.digest(canonical.dumps(dict(ruling.body))), ledger.newest_on(contract))
+            moving = {name: value for name, value in ruling.body.items() if name not in WORDS}
+            key = (canonical.digest(canonical.dumps(moving)), ledger.newest_on(contract))
         if (known := self._known(key)) is not None:
             return known
         with self._lock:
@@ -67,8 +69,12 @@ class Forecasts:
         return self._known(key) or Forecast(reckoning=True)
 
     def _known(self, key: Key) -> Forecast | None:
+        """Return what is known; why it could not be reckoned is told once, and then tried anew."""
         with self._lock:
-            return self._held.get(key)
+            found = self._held.get(key)
+            if found is not None and found.error:
+                del self._held[key]
+            return found
 
     def _reckon(self, key: Key, ruling: Fact, about: Mapping[str, Any]) -> None:
         try:
