@@ -117,6 +117,7 @@ def answer_state(desk: Desk, objection: str) -> AnyResponse:
         said = deciding.Answer(stance=_typed("stance"), reason=request.form.get("reason", ""), evidence=digest)
         with disputes.TURN:
             known, find = _told(desk, objection)
+            _kept(desk, objection, digest)  # another person's file may have taken its place
             by, now_ms = g.person.account, desk.clock.now_ms()
             fact = deciding.answer(known, find, objection, said, by=by, now_ms=now_ms)
             if _stated(desk, fact):
@@ -149,12 +150,23 @@ def _evidence(desk: Desk, objection: str) -> str:
                 shelf.keep(place, [file], carrier=CITY)
             except FullError as error:
                 raise UsageError(full(error)) from None
-            shelf.only(place, file.digest)
+            only(desk, objection, file.digest)
         return file.digest
     digest = _typed("evidence")
-    if digest and shelf.path(place, digest) is None:
-        raise UsageError(_("这个文件没有保存，请再选一次。"))
+    _kept(desk, objection, digest)
     return digest
+
+
+def only(desk: Desk, objection: str, file: str) -> None:
+    """Let one file stay for an answer. AccessError when it was given meanwhile: then the file that it names stays."""
+    with disputes.TURN:
+        attachable(desk, objection)
+        Shelf(desk.settings).only(attached.of_answer(objection), file)
+
+
+def _kept(desk: Desk, objection: str, file: str) -> None:
+    if file and Shelf(desk.settings).path(attached.of_answer(objection), file) is None:
+        raise UsageError(_("这个文件没有保存，请再选一次。"))
 
 
 def answer_file(desk: Desk, objection: str, file: str) -> Response:

@@ -16,7 +16,7 @@ from dashboards.frame import bound
 from netops.dispute import attached, papers, room
 from netops.dispute.attached import Shelf, named
 from netops.dispute.parts import PART_BYTES, Part, Parts, PlaceError
-from netops.errors import NetopsError, UsageError
+from netops.errors import AccessError, NetopsError, UsageError
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
@@ -79,11 +79,11 @@ def answer_part(desk: Desk, objection: str) -> Response | tuple[Response, int]:
         rulings.attachable(desk, objection)
     except NetopsError as error:
         return jsonify(error=str(error)), 403
-    return _next(desk, attached.of_answer(objection), carrier=attached.CITY, alone=True)
+    return _next(desk, attached.of_answer(objection), carrier=attached.CITY, answers=objection)
 
 
-def _next(desk: Desk, place: str, *, carrier: str, alone: bool = False) -> Response | tuple[Response, int]:
-    """Take a part of a file that may come; `alone`: once it is here whole, no other file stays beside it."""
+def _next(desk: Desk, place: str, *, carrier: str, answers: str = "") -> Response | tuple[Response, int]:
+    """Take a part of a file that may come; of the answer to an objection no other file stays beside a whole one."""
     sent, form = request.files.get("part"), request.form
     if sent is None:
         return jsonify(error=_("请求里没有文件的内容，请再递交一次。")), 400
@@ -99,17 +99,19 @@ def _next(desk: Desk, place: str, *, carrier: str, alone: bool = False) -> Respo
         with attached.TURN:  # two parts at once would both be the next
             shelf = Shelf(desk.settings)
             parts_ = Parts(desk.settings, shelf)
-            if alone:
+            if answers:
                 parts_.drop(place, but=made.file)
             have = parts_.take(place, made, carrier=carrier, now_ms=desk.clock.now_ms())
-            if alone and have < 0:
-                shelf.only(place, made.file)
+            if answers and have < 0:
+                rulings.only(desk, answers, made.file)
     except PlaceError as error:
         return jsonify(have=error.have), 409
     except room.FullError as error:
         return jsonify(error=handing.full(error)), 413
     except UsageError as error:
         return jsonify(error=str(error)), 400
+    except AccessError as error:
+        return jsonify(error=str(error)), 403
     except OSError as error:
         return jsonify(
             error=_("市方的磁盘写不进去（%(why)s）：已收到的部分保留，请稍后再试。", why=error.strerror)

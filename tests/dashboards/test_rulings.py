@@ -12,7 +12,7 @@ import pytest
 import small_city
 from audited_city import CONTRACT, OUTAGE, H
 
-from dashboards import words
+from dashboards import rulings, words
 from netops.dispute import attached, deciding, papers
 from netops.dispute.attached import Shelf
 from netops.evidence import canonical
@@ -135,6 +135,45 @@ def test_a_file_from_a_page_that_lay_open_leaves_the_one_that_the_given_answer_n
     assert "文件没有收下" in text(unsealed)
     assert "文件没有收下" in text(late)
     assert site.browser("carrier").get(f"{path}/{digest}", buffered=True).data == b"the one"
+
+
+def test_a_file_that_comes_while_the_answer_is_stated_leaves_the_one_that_it_names(site, folder, monkeypatch):
+    """Whoever looked before the answer was stated, and kept a file after it, deleted the file that it names."""
+    name = objected(site, folder)
+    path, digest = f"/disputes/{name}/answer", canonical.digest(b"the one")
+    kept, first = Shelf.keep, []
+
+    def keep(shelf, place, files, **about):
+        if not first:
+            first.append(say(site, path, stance="rejected", reason=REASON, evidence=digest).status_code)
+        kept(shelf, place, files, **about)
+
+    Shelf(site.settings).keep(attached.of_answer(name), [attached.File(name="a.pdf", data=b"the one")])
+    with monkeypatch.context() as patch:
+        patch.setattr(Shelf, "keep", keep)
+        late = say(site, path, SECOND, what="preview", stance="accepted", reason="x", files=[("b.pdf", b"another")])
+    sealed(site)
+
+    assert (first, late.status_code) == ([303], 403)
+    assert site.browser("carrier").get(f"{path}/{digest}", buffered=True).data == b"the one"
+
+
+def test_an_answer_whose_file_was_replaced_meanwhile_is_not_stated(site, folder, monkeypatch):
+    name = objected(site, folder)
+    path, digest = f"/disputes/{name}/answer", canonical.digest(b"the one")
+    shelf = Shelf(site.settings)
+    shelf.keep(attached.of_answer(name), [attached.File(name="a.pdf", data=b"the one")])
+    told = rulings._told
+
+    def replaced(desk, objection):
+        shelf.only(attached.of_answer(name), "0" * 64)
+        return told(desk, objection)
+
+    monkeypatch.setattr(rulings, "_told", replaced)
+    refused = say(site, path, stance="rejected", reason=REASON, evidence=digest)
+
+    assert refused.status_code == 400
+    assert "这个文件没有保存" in text(refused)
 
 
 def test_an_evidence_that_nobody_sent_is_not_stated(site, folder):

@@ -149,7 +149,7 @@ def test_excused_time_is_no_time_to_be_watched(city, paper_bundle, mode, unseen)
     world = city(length=4, claims=[("m-0", 1, 2)], exclusion_mode=mode, max_unknown_ratio="0.1")
     roster = world.roster()
     for number in range(4):
-        world.hour(number, {each: ("?" if number == 1 else "u") * 12 for each in ("ap-1", "ap-2")}, roster)
+        world.hour(number, dict.fromkeys(("ap-1", "ap-2"), ("?" if number == 1 else "u") * 12), roster)
         count(world, roster, number, {} if number == 1 else {"ap-1": (50, 50, 0, 50)})
 
     draft, bundle = paper_bundle(world)
@@ -165,7 +165,7 @@ def test_of_time_that_nobody_watched_nothing_is_said_to_hold_whatever_it_was(cit
     world = city(max_unknown_ratio="0.01")
     roster = world.roster()
     for number in range(3):
-        world.hour(number, {each: "u" * 11 + "?" for each in ("ap-1", "ap-2")}, roster)
+        world.hour(number, dict.fromkeys(("ap-1", "ap-2"), "u" * 11 + "?"), roster)
         count(world, roster, number, {"ap-1": (100, 0, 0, 100)})
 
     draft, bundle = paper_bundle(world)
