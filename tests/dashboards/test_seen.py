@@ -481,3 +481,20 @@ def test_on_a_phone_what_slides_fades_where_it_goes_on_and_not_at_its_end(look, 
     assert (faded(0) > 20, faded(1)) == (True, 0)
     browser.evaluate("document.getElementById('slides-0').scrollLeft = 9999")
     assert faded(0) == 0
+
+
+def test_on_paper_the_name_of_an_objective_is_as_wide_as_words_and_nothing_waits_for_a_click(look, browser):
+    look("/site/site-9?month=2026-09", "auditor")
+    browser.size(720, 1000)  # A4 between its margins
+    browser.evaluate(
+        "document.querySelector('main').insertAdjacentHTML('afterbegin','<div class=table><table class=fold><tbody><tr>"
+        "<th scope=row class=wrap>专线：往返时延 95 百分位不高于 20 毫秒的时段</th>'"
+        "+'<td class=\"n wide\">99.534370 – 99.937596 %</td>'.repeat(5)+'</tr></tbody></table></div>')"
+    )
+    browser.ask("Emulation.setEmulatedMedia", features=[], media="print")
+
+    assert browser.evaluate("document.querySelector('tbody th.wrap').getBoundingClientRect().width") > 130
+    assert browser.evaluate("document.documentElement.scrollWidth") <= 720
+    assert (
+        browser.evaluate("[...document.querySelectorAll('details:not([open])')].some(e=>e.checkVisibility())") is False
+    )
