@@ -7,6 +7,7 @@ and the ledger keeps to whom the message went: that name is the word of whoever 
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ from flask import Blueprint, abort, make_response, render_template, request
 from dashboards.frame import bound, frame
 from dashboards.incidents import rows
 from inventory.errors import InventoryError
+from netops.access import record
 from netops.alerts import book, duty, people, policy
 from netops.alerts.service import LINK_MS, digest, is_group
 from netops.errors import NetopsError, UsageError
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from netops.alerts.incident import Incident
 
 COOKIE: Final = "netops_who"
+_TURN: Final = threading.Lock()  # two taps at once would not know of each other
 KEPT_S: Final = 400 * 86_400  # longer a browser keeps none
 OFFERED: Final = 24  # names on the page; of more, those who are on duty and the first by name
 
@@ -64,15 +67,26 @@ def taken(desk: Desk, token: str) -> Response | tuple[str, int]:
     except UsageError:
         wrong = _("请选择或写下您的姓名（最多 %(most)d 字，不写号码）。", most=people.MOST_NAME)
         return _page(desk, one, person, token, error=wrong), 400
+    done = who
     if not one.taken_by and one.living:
-        link = person if asks else ""
-        desk.submit([people.taken(one.id, by=who, way=people.LINK, now_ms=desk.clock.now_ms(), link=link)])
-    answer = make_response(_page(desk, one, person, token, done=who))
+        with _TURN:  # a second tap, or a hundred, before the alert service has heard of the first, adds nothing
+            first = _said_before(desk, one)
+            if not first:
+                link = person if asks else ""
+                desk.submit([people.taken(one.id, by=who, way=people.LINK, now_ms=desk.clock.now_ms(), link=link)])
+        done = first or who
+    answer = make_response(_page(desk, one, person, token, done=done))
     if asks:
         answer.set_cookie(
             COOKIE, quote(who), max_age=KEPT_S, path="/take", secure=request.is_secure, httponly=True, samesite="Strict"
         )
     return answer
+
+
+def _said_before(desk: Desk, one: Incident) -> str:
+    """Return who was said to take an incident on, in whatever way, before the alert service heard of it; or nobody."""
+    told = record.stated(desk.settings, frozenset({"incident_taken"}))
+    return next((str(fact.body["by"]) for fact, _sealed in told if fact.body["incident"] == one.id), "")
 
 
 def _of_link(desk: Desk, token: str) -> tuple[Incident, str]:

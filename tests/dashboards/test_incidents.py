@@ -129,6 +129,19 @@ def test_the_link_of_a_message_takes_on_without_a_login_but_not_by_being_looked_
     assert (fact.body["by"], fact.body["way"]) == ("first", "link")
 
 
+def test_a_link_that_is_tapped_again_before_the_alerts_heard_of_it_says_who_was_first_and_adds_no_leaf(told):
+    """Each tap was a leaf for ever: 200 of them as long as the alert service was off."""
+    operator = told.browser("operator")
+    sent = {"csrf": token(operator, "/incidents/20260915-00001")}
+    assert operator.post("/incidents/20260915-00001/take", data=sent).status_code == 303
+    client = told.client()
+
+    answers = [client.post(f"/take/{TOKEN}").get_data(as_text=True) for _ in range(3)]
+
+    assert len(stated(told, "incident_taken")) == 1
+    assert all("由 operator 处理" in text for text in answers)
+
+
 def test_a_guessed_an_old_and_a_used_link(told):
     client = told.client()
     assert client.get("/take/guessed").status_code == 404
