@@ -16,7 +16,7 @@ from netops.access.beyond import About, beyond
 from netops.access.part import part
 from netops.access.permissions import may
 from netops.access.standing import Standing, look, unfit
-from netops.alerts.people import LINK
+from netops.alerts import people
 from netops.dispute.terms import nobody
 from netops.errors import AccessError, UsageError
 from netops.evidence import canonical
@@ -47,6 +47,7 @@ KINDS = (*APPROVALS, *disputes.KINDS, corrections.KIND, *TAKING, *actions.KINDS)
 NAMES = ("request", "claim", "objection", "report", "incident", "ticket")  # the fields that say which one a word is of
 SOURCE = "refused"
 AHEAD_MS = 60_000  # how far a fact may lie ahead of the core's clock: both are of one machine
+OLD_MS = 24 * 3_600_000  # what was said so long ago, to a core that was there, was not said then
 WAIT_MS = 60_000  # for a request that lies in another spool than its decision
 TERMS = approvals.ACTIONS["exclusion"].fields
 
@@ -176,7 +177,7 @@ class Admission:
             elif fact.kind == corrections.KIND:
                 why = early(fact, now_ms=now_ms) or self._uncorrectable(fact)
             elif fact.kind in {*TAKING, *actions.KINDS}:
-                why = early(fact, now_ms=now_ms)
+                why = early(fact, now_ms=now_ms) or people.broken(fact)
             else:
                 known_ms = self._known_ms(fact, now_ms)
                 why = early(fact, now_ms=now_ms) or disputes.broken(fact, dispute, self.terms, known_ms=known_ms)
@@ -184,21 +185,36 @@ class Admission:
                 if fact.kind in actions.KINDS:
                     why = self._elsewhere(fact, dispute, entry.source.partition("/")[0])
                 else:
-                    why = self._unheard(fact, held, dispute, taken)
+                    why = self._old(fact, now_ms) or self._unheard(fact, held, dispute, taken)
         except _UnknownError as error:
             if now_ms - self._waiting.setdefault(mark, now_ms) < WAIT_MS:
                 raise
             why = str(error)
         return why
 
+    def _old(self, fact: Fact, now_ms: int) -> str:
+        """Return that a word says it was made long ago though we were there to hear it, or the empty string.
+
+        Whoever could write into a spool would else speak as accounts that were shut since. A rehearsal's past is told
+        afterwards; a carrier's note has lateness rules of its own.
+        """
+        if self._ledger.rehearsal or "note" in fact.body:
+            return ""
+        away = sum(max(0, min(end, now_ms) - max(start, fact.at_ms)) for start, end in self.breaks(now_ms))
+        late_ms = now_ms - fact.at_ms - away
+        return "" if late_ms <= OLD_MS else f"it says that it was made {late_ms // 3_600_000} hours before it was heard"
+
     def _unheard(self, fact: Fact, held: Mapping[str, Approval], dispute: disputes.Known, taken: Sequence[Fact]) -> str:
         """Return why the account of a word does not allow it: shut, without the right, or of another part of the city.
 
         Two words are no account's: a carrier's note stands by its key, which the rules asked for, and a message's link
-        names whom the message was for.
+        names whom the message was for, of an incident that there is.
         """
         body: Mapping[str, Any] = fact.body
-        if "note" in body or (fact.kind == "incident_taken" and body["way"] == LINK):
+        if "note" in body:
+            return ""
+        if fact.kind == "incident_taken" and body["way"] == people.LINK:
+            self._first("incident_begun", "incident", body["incident"])
             return ""
         standing = look(self._staff, str(body["by"]), until_ms=fact.at_ms)
         why = unfit(standing, fact.at_ms, role=str(body.get("role", ""))) or _unable(fact, standing)

@@ -50,3 +50,21 @@ def muted(root: str, *, until_ms: int, by: str, reason: str, now_ms: int) -> Fac
         "reason": reason.strip()[:MOST_REASON],
     }
     return Fact(kind="alerts_muted", at_ms=now_ms, body=body)
+
+
+def broken(fact: Fact) -> str:
+    """Return why a word of these is none that could be said here, or the empty string: the core asks once more.
+
+    A link's word has no account behind it, so that whatever stands in it as a name would stand in the ledger for ever.
+    """
+    body = fact.body
+    try:
+        if fact.kind == "alerts_muted":
+            until_ms, by = int(str(body["until_ms"])), str(body["by"])
+            made = muted(str(body["root"]), until_ms=until_ms, by=by, reason=str(body["reason"]), now_ms=fact.at_ms)
+            return "" if made.body == body else "a mute is not written as it would be here"
+        if fact.kind == "incident_taken" and body["way"] == LINK and called(str(body["by"])) != body["by"]:
+            return "a name is not written as it would be here"
+    except UsageError as error:
+        return str(error)
+    return ""

@@ -222,6 +222,56 @@ def test_a_decision_waits_for_a_request_in_another_spool_but_not_for_ever(gate, 
     assert "no request" in gate.refuses(stray, now_ms=NOW + 30 + WAIT_MS)[0]
 
 
+@pytest.fixture
+def real(settings, people):
+    with Ledger(settings.data.dir / "real.db", origin="x", rehearsal=False) as made:
+        yield Admission(made, tables.url(settings))
+
+
+def test_a_word_of_long_ago_is_not_heard_unless_nobody_was_there_to_hear_it(real, people):
+    """Whoever writes into a spool could else decide as an account that was shut long since."""
+    made = asked()
+    given = entries([*made, decided(name_of(made))])
+    people.disable("wang.min", by="t", now_ms=NOW + 5)
+
+    told = real.refuses(given, now_ms=NOW + 90 * 24 * H)
+    assert told == ["it says that it was made 2160 hours before it was heard", told[1]]
+    assert told[1].startswith("there is no claim"), "what rests on it falls with it"
+
+    made = asked(start_ms=NOW + 26 * H, end_ms=NOW + 27 * H)
+    real.breaks = lambda now_ms: ((NOW + 10, now_ms - H),)
+    later = entries(made, first=20)
+    assert real.refuses(later, now_ms=NOW + 10 * 24 * H) == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "why"),
+    [
+        ("incident_taken", {"by": "13800138000"}, "a name has"),
+        ("incident_taken", {"by": " wang"}, "not written as it would be"),
+        ("alerts_muted", {"until_ms": NOW + 400 * 24 * H}, "a week at most"),
+        ("alerts_muted", {"reason": " "}, "no reason"),
+        ("alerts_muted", {"reason": "x "}, "not written as it would be"),
+    ],
+)
+def test_a_word_on_alerts_that_no_page_would_write_is_not_sealed(gate, kind, body, why):
+    whole = {"incident": "i", "by": "wang", "way": "link", "link": "ops"}
+    if kind == "alerts_muted":
+        whole = {"root": "*", "until_ms": NOW + H, "by": "li.na", "reason": "x"}
+    fact = Fact(kind=kind, at_ms=NOW, body=whole | body)
+
+    assert why in gate.refuses([LedgerEntry("web/00000000", 1, fact)], now_ms=NOW)[0]
+
+
+def test_a_link_takes_on_no_incident_that_there_is_not(gate, ledger):
+    fact = Fact(kind="incident_taken", at_ms=NOW, body={"incident": "i-9", "by": "wang", "way": "link"})
+    entry = LedgerEntry("web/00000000", 1, fact)
+    with pytest.raises(AccessError, match="no incident 'i-9'"):
+        gate.refuses([entry], now_ms=NOW)
+
+    assert gate.refuses([entry], now_ms=NOW + WAIT_MS) == ["there is no incident 'i-9'"]
+
+
 def test_many_words_on_nothing_wait_together_and_hold_back_nobody_who_spoke_before(gate):
     """One after the other they would have waited twice as long each: 20 of them for longer than a year."""
     words = [*asked(), *(decided(f"req-none{n}") for n in range(20)), *asked(at=NOW + 1)]
