@@ -148,11 +148,16 @@ def entries(
 ) -> list[LedgerEntry]:
     """Return the ledger entries of one hour of states; the roster first unless the ledger knows it already."""
     made = []
-    number = hour_ms // HOUR_MS * PARTS
+    source, number = first_of(contract, hour_ms)
     if not known:
         made += _entries(hours.ROSTER, f"roster:{contract}", number, hour_ms, hours.roster_bodies(roster))
     bodies = hours.bodies(roster, found, start_ms=hour_ms, step_ms=step)
-    return made + _entries(hours.KIND, f"verify:{contract}", number, hour_ms, bodies)
+    return made + _entries(hours.KIND, source, number, hour_ms, bodies)
+
+
+def first_of(contract: str, hour_ms: int) -> tuple[str, int]:
+    """Return (source, sequence) of the first leaf of an hour of states."""
+    return f"verify:{contract}", hour_ms // HOUR_MS * PARTS
 
 
 def measured(

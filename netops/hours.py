@@ -98,10 +98,13 @@ class Hours:
         """Keep for the pages that an hour was not measured.
 
         The ledger is told nothing: to the judges an hour that is not sealed is unknown all the same, and what comes of
-        it later, or by a clock that was wrong, is sealed as ever.
+        it later, or by a clock that was wrong, is sealed as ever. What the ledger holds was told, though a journal from
+        a backup may not know it.
         """
         seen = self._register_at(hour_ms)
         for held in seen.contracts:
+            if self._ledger.holds(*hourly.first_of(held.id, hour_ms)) is not None:
+                continue
             self._journal.keep_gap(hourly.sums(sold(held, seen), {}, hour_ms=hour_ms, step=hourly.step_ms(held)))
 
     def _for_a_while(self, acts: Sequence[Callable[[], None]]) -> None:

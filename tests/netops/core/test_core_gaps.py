@@ -88,3 +88,16 @@ def test_a_long_gap_is_told_for_as_long_as_samples_are_kept_though_turns_are_sho
 
     assert sealed(gap[-1]) == [0, 50]
     assert dark(gap[-1]) == {0: 0, **dict.fromkeys(range(27, 50), 1), 50: 0}
+
+
+def test_an_hour_that_the_ledger_holds_is_no_gap_though_the_journal_is_from_a_backup(gap):
+    made, _, _, settings = gap
+    seen(gap, *range(60, 120), now=130)
+    with made._acting:
+        for table in ("unmeasured", "alike", "hour", "sealed"):
+            made._journal._open().execute(f"DELETE FROM {table} WHERE hour_ms = {START + HOUR}")
+
+    seen(gap, *range(180, 240), now=260)
+
+    assert sealed(settings) == [0, 1, 3]
+    assert dark(settings) == {0: 0, 2: 1, 3: 0}
