@@ -41,9 +41,13 @@ class Site:
         return client
 
     def browser(self, role: str | None):
-        """Return a client of the role that is kept for the session: logging in costs an argon2 hash."""
+        """Return a client of the role that is kept for the session: logging in costs an argon2 hash.
+
+        The language that another test asked for in an address is forgotten.
+        """
         if role not in self._clients:
             self._clients[role] = self.client(role)
+        self._clients[role].delete_cookie("lang")
         return self._clients[role]
 
 
