@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dashboards import words
 from netops.clock import to_ms, utc
 from netops.metrics import METRICS
+from netops.report.named import in_language
 from netops.sla import derived, streams
 from netops.web.language import current, mark
 from netops.web.language import gettext as _
@@ -112,10 +113,13 @@ STATED = {
 
 def title(text: str) -> str:
     """Return of a title in two languages, `中文 / English`, the one of the page; any other as it is."""
-    chinese, mark_, rest = text.partition(" / ")
-    if not mark_ or chinese.isascii() or not rest.isascii():
-        return text
-    return rest if current() == "en" else chinese
+    return in_language(text, english=current() == "en")
+
+
+def both(item: str, objective: str) -> str:
+    """Say an item and its objective by their titles, each once: an objective's often says the item's over again."""
+    whole, own = title(item), title(objective)
+    return own if own.startswith(whole) else whole if not own else f"{whole} / {own}"
 
 
 def objective(contract: Contract | None, name: str) -> str:

@@ -35,6 +35,7 @@ class Promise:
     """One promise as judged: `shown` and `target` in percent, as the report shows them; `verdict` one of its words."""
 
     name: str
+    name_en: str
     kind: str
     verdict: str
     shown: str
@@ -177,7 +178,8 @@ def _promises(report: Mapping[str, Any]) -> Iterator[Promise]:
         for item in part["items"]:
             for each in item["objectives"]:
                 yield Promise(
-                    name=named(item, each),
+                    name=named(item, each, language="zh"),
+                    name_en=named(item, each, language="en"),
                     kind=item["kind"],
                     verdict=each["verdict"],
                     shown=each["shown"],
@@ -186,7 +188,8 @@ def _promises(report: Mapping[str, Any]) -> Iterator[Promise]:
                 )
             for each in item.get("coverage", ()):
                 yield Promise(
-                    name=named(item, each),
+                    name=named(item, each, language="zh"),
+                    name_en=named(item, each, language="en"),
                     kind=item["kind"],
                     verdict=each["verdict"],
                     shown=each["whole"]["area_shown"],

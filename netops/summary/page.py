@@ -109,7 +109,7 @@ def content(given: Given, language: Language) -> dict[str, Any]:
             "said": _got(counts, language),
             "kind": next((name for name in VERDICTS if counts[name]), "not_determinable"),
             "head": [word("contract"), word("kept"), word("worst")],
-            "rows": [_contract(each) for each in _worst_first(now)[:MOST_CONTRACTS]],
+            "rows": [_contract(each, language) for each in _worst_first(now)[:MOST_CONTRACTS]],
         },
         "withheld": {"title": word("withheld"), "rows": _withheld(now, language), "bars": _bars(now, language)},
         "streets": {
@@ -186,15 +186,16 @@ def _worst_first(now: Sequence[Closed]) -> list[Closed]:
     return sorted(now, key=lambda each: (-each.count("missed"), -each.withheld, each.contract))
 
 
-def _contract(each: Closed) -> list[str]:
+def _contract(each: Closed, language: Language) -> list[str]:
     kept = f"{each.count('met')}/{len(each.promises)}"
     worst = min(each.promises, key=_distance, default=None)
-    return [each.title, kept, "" if worst is None else _promise(worst)]
+    return [each.title, kept, "" if worst is None else _promise(worst, language)]
 
 
-def _promise(each: Promise) -> str:
+def _promise(each: Promise, language: Language) -> str:
     sign = "≥" if each.at_least else "≤"
-    return f"{each.name} {figures.short(each.shown) or '—'} % ({sign} {each.target} %)"
+    name = each.name_en if language == "en" else each.name
+    return f"{name} {figures.short(each.shown) or '—'} % ({sign} {each.target} %)"
 
 
 def _distance(each: Promise) -> tuple[int, Decimal]:

@@ -163,3 +163,17 @@ def test_what_is_promised_one_by_one_is_no_share_of_time(speaking):
     with speaking("zh-CN"):
         assert terms.promise(success) == "登录成功率: ≥ 98%，按月"
         assert terms.promise(online) == "上网等待时长 ≤ 10000 ms 的占比: ≥ 95%，按月"
+
+
+@pytest.mark.parametrize(
+    ("item", "objective", "said"),
+    [
+        ("专线 / Line", "专线可用率 / Line availability", "专线可用率"),
+        ("专线 / Line", "可用率 / Availability", "专线 / 可用率"),
+        ("专线 / Line", "", "专线"),
+        ("专线 / Line", "专线 / Line", "专线"),
+    ],
+)
+def test_a_promise_says_its_item_once(site, item, objective, said):
+    with site.app.test_request_context("/?lang=zh-CN"):
+        assert terms.both(item, objective) == said

@@ -133,6 +133,7 @@ def months(draw):
     promise = st.builds(
         Promise,
         name=NAMES,
+        name_en=NAMES,
         kind=st.just("wifi"),
         verdict=verdict,
         shown=shown,
