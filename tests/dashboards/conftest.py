@@ -50,6 +50,12 @@ class Site:
         self._clients[role].delete_cookie("lang")
         return self._clients[role]
 
+    def still_in(self, role: str):
+        """Return the same client, logged in anew if another test ended its session."""
+        if self.browser(role).get("/password").status_code != 200:
+            del self._clients[role]
+        return self.browser(role)
+
 
 @pytest.fixture(scope="session")
 def sites(tmp_path_factory):

@@ -154,7 +154,7 @@ def look(site, url, browser):
     """Open a page as the role whose it is."""
 
     def opened(path: str, role: str, language: str = "zh-CN") -> None:
-        go(browser, url, path, language, client=site.browser(role) if role else None)
+        go(browser, url, path, language, client=site.still_in(role) if role else None)
 
     browser.size(*SIZES["desk"])
     yield opened
