@@ -71,7 +71,7 @@ def close(desk: Desk, report: str, error: str = "", code: int = 200, made: Fact 
         made=made,
         text=canonical.dumps(dict(made.body)).decode() if made is not None else "",
         command=_command(made) if made is not None else "",
-        typed=_typed("amount"),
+        typed=entered("amount"),
         error=refusals.said(error, current()),
     )
     return Response(page, status=code)
@@ -83,7 +83,7 @@ def close_state(desk: Desk, report: str) -> AnyResponse:
     try:
         with disputes.TURN:
             fact = _fact(desk, report)
-            if _typed("what") == STATE:
+            if entered("what") == STATE:
                 _fresh(desk)
                 desk.submit([fact])
                 return redirect(url_for("dashboards.close", report=report), code=303)
@@ -100,10 +100,10 @@ def _fact(desk: Desk, report: str) -> Fact:
     if _is_on_its_way(desk, case):
         raise UsageError(_("上一步还在写入账本，请过一会儿再试。"))
     by, now_ms = g.person.account, desk.clock.now_ms()
-    if _typed("word") == deciding.FINAL:
+    if entered("word") == deciding.FINAL:
         return deciding.final(known, find, report, by=by, now_ms=now_ms)
     currency = case.agreed.currency if case.agreed is not None else ""
-    return deciding.settle(known, find, report, _typed("amount"), currency, by=by, now_ms=now_ms)
+    return deciding.settle(known, find, report, entered("amount"), currency, by=by, now_ms=now_ms)
 
 
 def _fresh(desk: Desk) -> None:
@@ -145,7 +145,8 @@ def _is_on_its_way(desk: Desk, case: Case) -> bool:
     return any(each.get("report") in reports or each.get("objection") in case.objections for each in waiting)
 
 
-def _typed(name: str) -> str:
+def entered(name: str) -> str:
+    """Return what a field of the form holds, without the blanks around it."""
     return request.form.get(name, "").strip()
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, g, redirect, render_template, request, send_file, url_for
 
 from dashboards import closing, disputes, figures, held, objections, words
+from dashboards.closing import ROWS, STATE, entered
 from dashboards.factors import is_fresh
 from dashboards.frame import bound, frame
 from dashboards.handing import MOST_BYTES, full
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
     from netops.facts import Fact
 
 UPLOADS = ("answer_state",)
-ROWS = 25
-STATE = "state"  # what a form asks for that is no preview
 FIELDS = ("stance", "outcome", "minutes", "decides", "from", "to", "reason", "evidence")
 
 
@@ -114,7 +113,7 @@ def answer_state(desk: Desk, objection: str) -> AnyResponse:
     _found(desk, objection)
     try:
         digest = _evidence(desk, objection)
-        said = deciding.Answer(stance=_typed("stance"), reason=request.form.get("reason", ""), evidence=digest)
+        said = deciding.Answer(stance=entered("stance"), reason=request.form.get("reason", ""), evidence=digest)
         with disputes.TURN:
             known, find = _told(desk, objection)
             _kept(desk, objection, digest)  # another person's file may have taken its place
@@ -152,7 +151,7 @@ def _evidence(desk: Desk, objection: str) -> str:
                 raise UsageError(full(error)) from None
             only(desk, objection, file.digest)
         return file.digest
-    digest = _typed("evidence")
+    digest = entered("evidence")
     _kept(desk, objection, digest)
     return digest
 
@@ -213,24 +212,20 @@ def rule_state(desk: Desk, forecasts: Forecasts, objection: str) -> AnyResponse:
 
 
 def _ruling() -> deciding.Ruling:
-    minutes = _typed("minutes")
+    minutes = entered("minutes")
     if minutes and not (minutes.isascii() and minutes.isdigit() and len(minutes) < 9):
         raise UsageError(_("分钟数须为正整数。"))
     return deciding.Ruling(
-        outcome=_typed("outcome"),
+        outcome=entered("outcome"),
         reason=request.form.get("reason", ""),
         minutes=int(minutes) if minutes else None,
-        decides=_typed("decides"),
-        start=_typed("from"),
-        end=_typed("to"),
+        decides=entered("decides"),
+        start=entered("from"),
+        end=entered("to"),
     )
 
 
 # ---- both
-
-
-def _typed(name: str) -> str:
-    return request.form.get(name, "").strip()
 
 
 def _found(desk: Desk, objection: str) -> tuple[Known, Lookup, Case, Objection]:
@@ -359,7 +354,7 @@ def _command(made: Fact) -> str:
         words_ += ["--minutes", str(body["minutes"])] if "minutes" in body else []
         words_ += ["--decides", body["decides"]] if "decides" in body else []
         typed = (("--from", "from"), ("--to", "to"))
-        words_ += [part for option, name in typed if _typed(name) for part in (option, _typed(name))]
+        words_ += [part for option, name in typed if entered(name) for part in (option, entered(name))]
     return "netops dispute " + shlex.join([*words_, "--reason", body["reason"], "--as", body["by"]])
 
 

@@ -187,9 +187,9 @@ class Admission:
                 else:
                     why = self._old(fact, now_ms) or self._unheard(fact, held, dispute, taken)
         except _UnknownError as error:
-            if now_ms - self._waiting.setdefault(mark, now_ms) < WAIT_MS:
+            if now_ms - self._waiting.get(mark, now_ms) < WAIT_MS:  # `refuses` notes since when
                 raise
-            why = str(error)
+            return str(error)
         return why
 
     def _old(self, fact: Fact, now_ms: int) -> str:
