@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from collectors import poll
 from collectors.alarm import Alarm
+from collectors.columns import Known as Tables
 from collectors.devices import Asked, Roll, bearing, roll
 from collectors.halts import Halts
 from collectors.housekeeping import Chore, Chores, RegisterWatch, StepWatch
@@ -95,6 +96,7 @@ class Collector:
         self._halts = Halts(settings)
         self._names = Names(settings.data.dir)
         self._hurried: list[int] = []
+        self._unread: dict[str, str] = {}  # device → why its last answer could not be read
         self._bearing: frozenset[str] = frozenset()
         self._stack = ExitStack()
         self._outbox: Outbox | None = None
@@ -138,6 +140,8 @@ class Collector:
             wrong["spool"] = self._outbox.refused
         if self._names.refused:
             wrong["names"] = self._names.refused
+        if unread := [f"'{device}': {why}" for device, why in self._unread.copy().items()]:
+            wrong["answers"] = f"{len(unread)} devices whose answer could not be read, {unread[0]}"
         return wrong
 
     def measures(self) -> Iterable[Told]:
@@ -185,6 +189,7 @@ class Collector:
         for device, asked in self._roll.asked.items():
             if before.asked.get(device) != asked:
                 self._known.pop(device, None)
+        self._unread = {name: why for name, why in self._unread.items() if name in self._roll.asked}
         self._names.forget(name for name, asked in before.asked.items() if self._roll.asked.get(name) != asked)
         self._rounds.set_devices([*self._roll.asked, *self._roll.barred], now_ms=now_ms)
 
@@ -260,7 +265,17 @@ class Collector:
         if token.device not in self._roll.asked:
             return None
         known = self._known[token.device]
-        made = self._pulse_of(token, answer, known) if token.pulse else self._turn_of(token, answer, known)
+        try:
+            made = self._pulse_of(token, answer, known) if token.pulse else self._turn_of(token, answer, known)
+        except Exception as error:  # a fault of ours; the answers of other devices lie in the same batch
+            if token.device not in self._unread:
+                log.exception("an answer could not be read", extra={"device": token.device})
+            self._unread[token.device] = f"{type(error).__name__}: {error}"
+            known.tables = Tables()  # half learnt
+            # that it came, and its raw replies, to be read again
+            made = poll.with_load(poll.checked(token.device, token.slot_ms, answer), known.cost(answer), {})
+        else:
+            self._unread.pop(token.device, None)
         known.taken(made, answer)
         self._polled += made is not None
         return made

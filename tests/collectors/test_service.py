@@ -36,6 +36,7 @@ from inventory.snapshot import snapshot
 from inventory.tables import MIGRATIONS
 from netops import clock, config, facts, wire
 from netops.model import ANSWERED, Reason, Subject
+from netops.raw import frame
 from netops.spool import Reader, Spool
 
 AREAS = built_in_areas()[:2]
@@ -314,6 +315,47 @@ def test_a_pulse_counts_as_silent_after_as_many_doubts_as_a_slot_and_the_device_
     assert hurried == [pulsed.pulse.device]
     assert pulsed.due(pulsed.pulse) is None  # not again before a poll was answered
     assert pulsed.known.restraint.answered is True  # the next slot is doubted as ever
+
+
+def test_an_answer_that_we_fail_to_read_is_kept_raw_and_takes_no_other_device_with_it(pulsed, monkeypatch, caplog):
+    """An error while one answer was read lost up to 512 answers of others, and the device was never pulsed again."""
+    service, device, slot = pulsed.service, pulsed.pulse.device, pulsed.pulse.slot_ms - 500
+    plan_, kept, read = object(), [], {}
+    other = next(each for each in service._roll.asked if each != device)
+
+    def polled(name, slot_ms, plan, answer, known):
+        if name == device and not read:
+            raise KeyError("no such row")
+        return poll.checked(name, slot_ms, answer)
+
+    monkeypatch.setattr("collectors.service.poll.polled", polled)
+    service._outbox = SimpleNamespace(
+        add=kept.extend, flush=lambda **_: None, offer=lambda _: None, refused="", measures=tuple
+    )
+
+    def come():
+        for name in (device, other):
+            service._known[name].polling += 1
+        answers = [
+            Answer(token=Token(name, slot, plan_), sent=1, raw=(b"reply",), at_ms=slot) for name in (device, other)
+        ]
+        service._answers.put(answers)
+        service._take()
+
+    come()
+    assert [(each.device, each.outcome, each.raw) for each in kept] == [
+        (name, "answered", frame((b"reply",))) for name in (device, other)
+    ]
+    assert service.health() == {
+        "answers": f"1 devices whose answer could not be read, '{device}': KeyError: 'no such row'"
+    }
+    assert pulsed.due(pulsed.pulse) is not None, "nothing is awaited of it any more"
+    come()
+    assert [each.message for each in caplog.records].count("an answer could not be read") == 1, "told once"
+    read["now"] = True
+    come()
+    assert service.health() == {}
+    assert len(kept) == 6
 
 
 def test_an_undoubted_silence_between_slots_takes_no_doubt_away_from_the_next_slot(pulsed):
