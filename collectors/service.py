@@ -29,6 +29,7 @@ from collectors.snmp.breaker import CHEAP, Breaker, event_of
 from collectors.snmp.engine import Engine
 from collectors.snmp.flight import Job
 from collectors.standing import Known, Token
+from collectors.unread import Unread
 from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.facts import Fact
@@ -96,7 +97,7 @@ class Collector:
         self._halts = Halts(settings)
         self._names = Names(settings.data.dir)
         self._hurried: list[int] = []
-        self._unread: dict[str, str] = {}  # device → why its last answer could not be read
+        self._unread = Unread()
         self._bearing: frozenset[str] = frozenset()
         self._stack = ExitStack()
         self._outbox: Outbox | None = None
@@ -135,13 +136,11 @@ class Collector:
 
     def health(self) -> dict[str, str]:
         """Return what is wrong, by subject."""
-        wrong = dict(self._health)
+        wrong = self._health | self._unread.health()
         if self._outbox is not None and self._outbox.refused:
             wrong["spool"] = self._outbox.refused
         if self._names.refused:
             wrong["names"] = self._names.refused
-        if unread := [f"'{device}': {why}" for device, why in self._unread.copy().items()]:
-            wrong["answers"] = f"{len(unread)} devices whose answer could not be read, {unread[0]}"
         return wrong
 
     def measures(self) -> Iterable[Told]:
@@ -189,7 +188,7 @@ class Collector:
         for device, asked in self._roll.asked.items():
             if before.asked.get(device) != asked:
                 self._known.pop(device, None)
-        self._unread = {name: why for name, why in self._unread.items() if name in self._roll.asked}
+        self._unread.keep(self._roll.asked)
         self._names.forget(name for name, asked in before.asked.items() if self._roll.asked.get(name) != asked)
         self._rounds.set_devices([*self._roll.asked, *self._roll.barred], now_ms=now_ms)
 
@@ -265,20 +264,18 @@ class Collector:
         if token.device not in self._roll.asked:
             return None
         known = self._known[token.device]
-        try:
-            made = self._pulse_of(token, answer, known) if token.pulse else self._turn_of(token, answer, known)
-        except Exception as error:  # a fault of ours; the answers of other devices lie in the same batch
-            if token.device not in self._unread:
-                log.exception("an answer could not be read", extra={"device": token.device})
-            self._unread[token.device] = f"{type(error).__name__}: {error}"
-            known.tables = Tables()  # half learnt
-            # that it came, and its raw replies, to be read again
-            made = poll.with_load(poll.checked(token.device, token.slot_ms, answer), known.cost(answer), {})
-        else:
-            self._unread.pop(token.device, None)
+        way = self._pulse_of if token.pulse else self._turn_of
+        made = self._unread.read(
+            token.device, lambda: way(token, answer, known), lambda: self._left(token, answer, known)
+        )
         known.taken(made, answer)
         self._polled += made is not None
         return made
+
+    def _left(self, token: Token, answer: Answer, known: Known) -> Poll:
+        """Return what is left of an answer that we failed to read: that it came, and its raw replies."""
+        known.tables = Tables()  # half learnt
+        return poll.with_load(poll.checked(token.device, token.slot_ms, answer), known.cost(answer), {})
 
     def _pulse_of(self, token: Token, answer: Answer, known: Known) -> Poll | None:
         """Return the Poll of a pulse that was not answered, however often; of one that was nothing is kept.

@@ -73,3 +73,17 @@ def made(
         rows=rows(observations, gaps),
         raw=kept(visited.heard) if visited else b"",
     )
+
+
+def left(known: Known, slot_ms: int, came: Came, *, lag_ms: float) -> Poll:
+    """Return what is left of a visit that we failed to read: what it came to, and its screens."""
+    return Poll(
+        device=known.poll,
+        slot_ms=slot_ms,
+        at_ms=came.at_ms,
+        outcome=came.failed.reason.value if came.failed is not None else ANSWERED,
+        attempts=1,
+        rtt_ms=came.rtt_ms,
+        lag_ms=lag_ms,
+        raw=kept(came.visited.heard) if came.visited else b"",
+    )

@@ -26,6 +26,7 @@ from collectors.ssh.by_netmiko import Netmiko
 from collectors.ssh.course import visit
 from collectors.ssh.doors import Doors, doors, limits
 from collectors.ssh.transport import Errand
+from collectors.unread import Unread
 from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.model import ANSWERED, OURS, Reason
@@ -87,6 +88,7 @@ class Visitor:
         self._limits = limits(settings.ssh)
         self._came: SimpleQueue[Came] = SimpleQueue()
         self._doors = Doors(known={}, barred={})
+        self._unread = Unread()
         self._away: set[str] = set()  # doors that are being visited
         self._held: dict[str, int] = {}  # doors that refuse us, and until when they are left alone
         self._stack = ExitStack()
@@ -129,7 +131,7 @@ class Visitor:
 
     def health(self) -> dict[str, str]:
         """Return what is wrong, by subject."""
-        wrong = dict(self._health)
+        wrong = self._health | self._unread.health()
         if self._outbox is not None and self._outbox.refused:
             wrong["spool"] = self._outbox.refused
         return wrong
@@ -164,6 +166,7 @@ class Visitor:
         if seen is None:
             return
         self._doors = doors(seen, self._settings)
+        self._unread.keep(self._doors.known)
         self._held.clear()  # somebody may have corrected what they refused
         self._rounds.set_devices([*self._doors.known, *self._doors.barred], now_ms=now_ms)
 
@@ -226,7 +229,11 @@ class Visitor:
             return None
         lag_ms = max(0.0, came.at_ms - token.due_ms)
         names = self._known_as(known.device)
-        made = poll.made(known, token.slot_ms, token.reads, came, lag_ms=lag_ms, names=names)
+        made = self._unread.read(
+            token.door,
+            lambda: poll.made(known, token.slot_ms, token.reads, came, lag_ms=lag_ms, names=names),
+            lambda: poll.left(known, token.slot_ms, came, lag_ms=lag_ms),
+        )
         self._visits += 1
         self._whole += made.outcome == ANSWERED
         if came.failed is not None and came.failed.reason in _BAD:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from collectors.alarm import Alarm
@@ -24,6 +25,7 @@ from collectors.traps.listener import Listener, plain
 from collectors.traps.meaning import Meanings
 from collectors.traps.own import open_engine
 from collectors.traps.repeats import Repeats
+from collectors.unread import Unread
 from netops.clock import SYSTEM
 from netops.drain import drained
 from netops.errors import EvidenceError
@@ -62,6 +64,7 @@ class Traps:
         self._meanings = Meanings(shipped() if profiles is None else profiles)
         self._known_as = reader(settings.data.dir)
         self._listener = Listener(trap.listen, trap.port)
+        self._unread = Unread()
         self._repeats = Repeats(window_s=trap.window_s, per_minute=trap.events_per_minute)
         self._alarm = Alarm(settings.collect.vantage, "the trap socket")
         self._door: Door | None = None
@@ -115,7 +118,7 @@ class Traps:
 
     def health(self) -> dict[str, str]:
         """Return what is wrong, by subject."""
-        wrong = dict(self._health)
+        wrong = self._health | self._unread.health()
         if self._outbox is not None and self._outbox.refused:
             wrong["spool"] = self._outbox.refused
         if self._alarm.on:
@@ -182,7 +185,11 @@ class Traps:
             if said.inform and self._repeats.sent_again(each.address, said, then):
                 continue
             device = heard.sender.device
-            event = self._meanings.event(device, heard.sender.profile, said, self._known_as(device), now_ms)
+            read = partial(self._meanings.event, device, heard.sender.profile, said, self._known_as(device), now_ms)
+            event = self._unread.read(device, read, lambda: None)
+            if event is None:
+                self._listener.counters.faults += 1
+                continue
             repeats = self._repeats.news(device, event, then)
             if repeats is not None:
                 found.append(fact(device, event, repeats=repeats, now_ms=now_ms, version=heard.version))
@@ -194,6 +201,7 @@ class Traps:
         if seen is not None and self._door is not None:
             admitted = senders(seen, self._settings)
             self._door.admit(admitted)
+            self._unread.keep({each.device for sent in admitted.values() for each in sent})
             self._health.pop("senders", None)
             if not admitted:
                 self._health["senders"] = "no device of the register has an address and a credential that can be read"

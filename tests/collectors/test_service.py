@@ -347,7 +347,7 @@ def test_an_answer_that_we_fail_to_read_is_kept_raw_and_takes_no_other_device_wi
         (name, "answered", frame((b"reply",))) for name in (device, other)
     ]
     assert service.health() == {
-        "answers": f"1 devices whose answer could not be read, '{device}': KeyError: 'no such row'"
+        "answers": f"1 devices whose answer could not be read, such as '{device}': KeyError: 'no such row'"
     }
     assert pulsed.due(pulsed.pulse) is not None, "nothing is awaited of it any more"
     come()

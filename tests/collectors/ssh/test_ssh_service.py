@@ -4,22 +4,24 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import ssh_device
 
 from collectors.halts import Halt, place, write
 from collectors.snmp.ask import Failure
-from collectors.ssh import archive
+from collectors.ssh import archive, poll
 from collectors.ssh.course import Heard, Visited
 from collectors.ssh.decode import Taken
 from collectors.ssh.dialects import DIALECTS
-from collectors.ssh.doors import Known, doors
+from collectors.ssh.doors import Doors, Known, doors
 from collectors.ssh.explain import explain
 from collectors.ssh.keys import Trusted
 from collectors.ssh.poll import due, made
 from collectors.ssh.read_yaml import shipped
-from collectors.ssh.service import SOURCE, Visitor
+from collectors.ssh.service import SOURCE, Visitor, _Token
 from collectors.ssh.talk import Output
 from collectors.ssh.transport import Came, Login, Place
 from inventory import sql
@@ -273,3 +275,26 @@ def test_after_the_clock_was_set_back_doors_are_visited_as_before(settings):
     service.stop()
 
     assert sum(poll.slot_ms < before for poll in polls) >= 2
+
+
+def test_a_visit_that_we_fail_to_read_is_kept_and_takes_no_other_door_with_it(settings, monkeypatch):
+    service, kept = Visitor(settings), []
+    service._doors = Doors(known={f"{name}/ssh": replace(known(), device=name) for name in "ab"}, barred={})
+    service._outbox = SimpleNamespace(add=kept.extend, flush=lambda **_: None, refused="")
+    honest = poll.made
+
+    def read(door, *about, **more):
+        if door.poll == "a/ssh":
+            raise IndexError("not thought of")
+        return honest(door, *about, **more)
+
+    monkeypatch.setattr(poll, "made", read)
+    for name in ("a/ssh", "b/ssh"):
+        heard = Heard(read="smartax_onts", values={}, output=Output(command="display", raw=b"some screen"))
+        token = _Token(name, NOW, NOW, ())
+        service._came.put(Came(token=token, at_ms=NOW, visited=Visited(taken=(), heard=(heard,))))
+    service._take(wait=False)
+
+    assert [(each.device, each.outcome) for each in kept] == [("a/ssh", ANSWERED), ("b/ssh", ANSWERED)]
+    assert kept[0].raw == kept[1].raw != b""
+    assert "such as 'a/ssh': IndexError: not thought of" in service.health()["answers"]

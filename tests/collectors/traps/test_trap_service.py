@@ -436,3 +436,27 @@ def test_an_event_that_cannot_be_stated_costs_the_others_of_its_round_nothing(ru
     assert [body["event"] for body in wait(settings, 1)] == ["ap_fault"]
     assert service.figures()["faults"] == 1
     assert "round" not in service.health()
+
+
+def test_a_trap_that_we_fail_to_read_costs_the_others_of_its_round_nothing(running, monkeypatch):
+    service, settings = running
+    honest, failed = service._meanings.event, []
+
+    def event(device, *about):
+        if not failed:
+            failed.append(device)
+            raise ValueError("not thought of")
+        return honest(device, *about)
+
+    monkeypatch.setattr(service._meanings, "event", event)
+    send("snmptrap", "ac-1", service.port, *V2C, AP_WORDS)
+    until = time.monotonic() + 10
+    while not service.health() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert service.health() == {
+        "answers": "1 devices whose answer could not be read, such as 'ac-1': ValueError: not thought of"
+    }
+    assert service.figures()["faults"] == 1
+    send("snmptrap", "ac-1", service.port, *V2C, AP_WORDS)
+    assert [body["event"] for body in wait(settings, 1)] == ["ap_fault"]
+    assert service.health() == {}
