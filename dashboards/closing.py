@@ -25,6 +25,8 @@ from netops.web.language import current
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from werkzeug.wrappers import Response as AnyResponse
 
     from dashboards.desk import Desk
@@ -69,6 +71,8 @@ def close(desk: Desk, report: str, error: str = "", code: int = 200, made: Fact 
         waits=_is_on_its_way(desk, case),
         is_fresh=is_fresh(desk),
         made=made,
+        seen=shown(made) if made is not None else "",
+        moved_on=made is not None and entered("what") == STATE,
         text=canonical.dumps(dict(made.body)).decode() if made is not None else "",
         command=_command(made) if made is not None else "",
         typed=entered("amount"),
@@ -83,7 +87,7 @@ def close_state(desk: Desk, report: str) -> AnyResponse:
     try:
         with disputes.TURN:
             fact = _fact(desk, report)
-            if entered("what") == STATE:
+            if is_stated(fact):
                 _fresh(desk)
                 desk.submit([fact])
                 return redirect(url_for("dashboards.close", report=report), code=303)
@@ -148,6 +152,17 @@ def _is_on_its_way(desk: Desk, case: Case) -> bool:
 def entered(name: str) -> str:
     """Return what a field of the form holds, without the blanks around it."""
     return request.form.get(name, "").strip()
+
+
+def shown(made: Fact, effect: Mapping[str, Any] | None = None) -> str:
+    """Return by what a form knows again the word that its page showed, and what the page said that it would move."""
+    told = {"kind": made.kind, "body": dict(made.body), "effect": dict(effect) if effect is not None else None}
+    return canonical.digest(canonical.dumps(told))
+
+
+def is_stated(made: Fact, effect: Mapping[str, Any] | None = None) -> bool:
+    """Whether the form asks to state this word, and is of a page that showed it so."""
+    return entered("what") == STATE and entered("seen") == shown(made, effect)
 
 
 def _command(made: Fact) -> str:

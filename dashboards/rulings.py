@@ -119,7 +119,8 @@ def answer_state(desk: Desk, objection: str) -> AnyResponse:
             _kept(desk, objection, digest)  # another person's file may have taken its place
             by, now_ms = g.person.account, desk.clock.now_ms()
             fact = deciding.answer(known, find, objection, said, by=by, now_ms=now_ms)
-            if _stated(desk, fact):
+            if closing.is_stated(fact):
+                _state(desk, fact)
                 return redirect(url_for("dashboards.objection", objection=objection), code=303)
     except UsageError as error:
         return answer(desk, objection, error=str(error), code=400)
@@ -191,21 +192,24 @@ def rule_state(desk: Desk, forecasts: Forecasts, objection: str) -> AnyResponse:
     """Show what a ruling would say and move, or state it."""
     _known, _find, case, one = _found(desk, objection)
     now_ms = desk.clock.now_ms()
+    forecast = Forecast()
     try:
         said = _ruling()
         with disputes.TURN:
             known, find = _told(desk, objection)
             fact = deciding.rule(known, find, objection, said, by=g.person.account, now_ms=now_ms)
-            if _stated(desk, fact):
-                return redirect(url_for("dashboards.objection", objection=objection), code=303)
+        if fact.body["outcome"] != "dismissed":
+            month = window(case, find, known).month
+            forecast = forecasts.of(fact, contract=case.contract, month=month, now_ms=now_ms)
+        if closing.is_stated(fact, forecast.effect):
+            with disputes.TURN:
+                _told(desk, objection)  # nobody was quicker while it was reckoned
+                _state(desk, fact)
+            return redirect(url_for("dashboards.objection", objection=objection), code=303)
     except UsageError as error:
         return rule(desk, objection, error=str(error), code=400)
     except AccessError as error:
         return rule(desk, objection, error=str(error), code=403)
-    forecast = Forecast()
-    if fact.body["outcome"] != "dismissed":
-        month = window(case, find, known).month
-        forecast = forecasts.of(fact, contract=case.contract, month=month, now_ms=now_ms)
     word = deciding.follows(fact, one, papers.claims(desk.settings, case))
     follows = worded(word, held.language()) if word else ""
     return _page(desk, objection, deciding.RULING, made=fact, forecast=forecast, follows=follows)
@@ -253,16 +257,13 @@ def _is_on_its_way(desk: Desk, objection: str) -> bool:
     return any(not sealed and fact.body["objection"] == objection for fact, sealed in told)
 
 
-def _stated(desk: Desk, fact: Fact) -> bool:
-    """State a word where the form asks for that; AccessError where the login is not of the last minutes."""
-    if request.form.get("what") != STATE:
-        return False
+def _state(desk: Desk, fact: Fact) -> None:
+    """State a word; AccessError where the login is not of the last minutes."""
     if not is_fresh(desk):
         raise AccessError(
             _("还没有提交：登录已超过 15 分钟。请复制理由，退出并重新登录，在 15 分钟内提交；这一步须由本人确认。")
         )
     desk.submit([fact])
-    return True
 
 
 def _page(
@@ -297,6 +298,8 @@ def _page(
         form=form,
         choices=_choices(one, kind),
         made=made,
+        seen=closing.shown(made, forecast.effect if forecast is not None else None) if made is not None else "",
+        moved_on=made is not None and entered("what") == STATE,
         **(_shown(made, zone) if made is not None else {}),
         forecast=_moved(forecast) if forecast is not None else None,
         follows=follows,

@@ -83,6 +83,15 @@ def test_a_report_is_final_then_settled_and_both_sides_read_it(site, folder):
     assert f'href="{PATH}"' not in text(site.browser("contract_manager").get("/disputes/waiting"))
 
 
+def test_what_nobody_was_shown_is_not_stated(site, folder):
+    accepted(site, folder)
+    blind = close(site, seen="0" * 64)
+
+    assert blind.status_code == 200
+    assert "没有提交" in text(blind)
+    assert stated(site, "report_final") == []
+
+
 def test_page_and_command_state_one_fact(site, folder):
     accepted(site, folder)
     known, find = papers.here(site.settings, now_ms=small_city.NOW)

@@ -13,6 +13,7 @@ import small_city
 from audited_city import CONTRACT, OUTAGE, H
 
 from dashboards import rulings, words
+from dashboards.supposing import Forecast
 from netops.dispute import attached, deciding, papers
 from netops.dispute.attached import Shelf
 from netops.evidence import canonical
@@ -62,8 +63,16 @@ def objected(site, folder, *about, code="no_outage"):
 
 def say(site, path, role="contract_manager", what="state", files=(), **fields):
     client = site.browser(role)
+    if what == "state" and "seen" not in fields:  # of what the preview showed
+        fields["seen"] = seen_of(say(site, path, role, "preview", files, **fields))
     body = multipart({"csrf": small_city.token(client), "what": what, **fields}, [("file", *each) for each in files])
     return client.post(path, data=body, content_type="multipart/form-data; boundary=frontier")
+
+
+def seen_of(answer):
+    """Return by what a page knows again what it showed; nothing where it showed no word to be stated."""
+    found = re.search(r'name="seen" value="([0-9a-f]{64})"', text(answer))
+    return found[1] if found else ""
 
 
 def command(*words, reason=REASON):
@@ -163,6 +172,7 @@ def test_an_answer_whose_file_was_replaced_meanwhile_is_not_stated(site, folder,
     path, digest = f"/disputes/{name}/answer", canonical.digest(b"the one")
     shelf = Shelf(site.settings)
     shelf.keep(attached.of_answer(name), [attached.File(name="a.pdf", data=b"the one")])
+    seen = seen_of(say(site, path, what="preview", stance="rejected", reason=REASON, evidence=digest))
     told = rulings._told
 
     def replaced(desk, objection):
@@ -170,10 +180,33 @@ def test_an_answer_whose_file_was_replaced_meanwhile_is_not_stated(site, folder,
         return told(desk, objection)
 
     monkeypatch.setattr(rulings, "_told", replaced)
-    refused = say(site, path, stance="rejected", reason=REASON, evidence=digest)
+    refused = say(site, path, stance="rejected", reason=REASON, evidence=digest, seen=seen)
 
     assert refused.status_code == 400
     assert "这个文件没有保存" in text(refused)
+
+
+def test_what_is_stated_is_what_was_shown(site, folder, monkeypatch):
+    """What a ruling moves may change under a page that lies open: by another ruling, an outage, a waiver."""
+    name = objected(site, folder)
+    path, said = f"/disputes/{name}/answer", {"stance": "rejected", "reason": REASON}
+    blind = say(site, path, seen="", **said)
+    assert (blind.status_code, "没有提交" in text(blind)) == (200, True)
+    other = say(site, path, seen=seen_of(say(site, path, what="preview", **{**said, "reason": "x"})), **said)
+    assert (other.status_code, "没有提交" in text(other)) == (200, True)
+    assert name not in {each["objection"] for each in stated(site, "rebuttal")}
+    assert say(site, path, seen=seen_of(other), **said).status_code == 303, "the page that says so shows it anew"
+    sealed(site)
+
+    path, said = f"/disputes/{name}/rule", {"outcome": "upheld", "reason": REASON}
+    seen = seen_of(say(site, path, SECOND, what="preview", **said))
+    effect = {"before": "9.00", "after": "5.00", "change": "-4.00", "time": {}, "values": {}}
+    monkeypatch.setattr(rulings.Forecasts, "of", lambda *_, **__: Forecast(effect=effect))
+    monkeypatch.setattr("dashboards.figures.rows", lambda _: [])
+    late = say(site, path, SECOND, seen=seen, **said)
+    assert (late.status_code, "没有提交" in text(late), "9.00 → 5.00" in text(late)) == (200, True, True)
+    assert name not in {each["objection"] for each in stated(site, "ruling")}
+    assert say(site, path, SECOND, seen=seen_of(late), **said).status_code == 303
 
 
 def test_an_evidence_that_nobody_sent_is_not_stated(site, folder):

@@ -14,6 +14,7 @@ from netops.dispute.parts import PART_BYTES, Parts
 from netops.evidence import canonical
 from netops.report import issue
 from tests.dashboards.test_objections import LAST, folder, multipart, opened, sealed, send, signed, stated, text
+from tests.dashboards.test_rulings import say
 
 __all__ = ["folder"]  # the fixture
 BIG = os.urandom(PART_BYTES * 2 + 1000)
@@ -147,8 +148,7 @@ def test_a_file_of_an_answer_comes_in_parts_and_the_answer_names_it(site, answer
     for at in range(0, len(BIG), PART_BYTES):
         assert manager(site, answer, BIG, at, until=at + PART_BYTES).status_code == 200
     assert client.get(f"{answer}/parts?file={digest}").json["have"] == -1
-    said = {"stance": "rejected", "reason": "x", "evidence": digest, "what": "state", "csrf": small_city.token(client)}
-    assert client.post(answer, data=said).status_code == 303
+    assert say(site, answer, stance="rejected", reason="x", evidence=digest).status_code == 303
     sealed(site)
 
     taken = site.browser("carrier").get(f"{answer}/{digest}", buffered=True)
