@@ -164,7 +164,7 @@ def _kept(desk: Desk, digest: str, evidence: str, came: Sequence[File], mine: st
         except FullError as error:
             return full(error)
         except UsageError as error:
-            return str(error)
+            return refusals.said(str(error), current())
     if not others:
         return ""
     names = ", ".join(f"{each.name} (SHA-256 {each.digest[:16]}…)" for each in others)

@@ -22,9 +22,9 @@ from dashboards.supposing import Forecast, Forecasts
 from netops.access import record
 from netops.commands.dispute_words import Speaker
 from netops.dispute import attached, codes, deciding, papers, refusals
-from netops.dispute.attached import CITY, File, Shelf
+from netops.dispute.attached import File, Shelf
 from netops.dispute.parts import PART_BYTES
-from netops.dispute.room import FullError
+from netops.dispute.room import CITY, FullError
 from netops.errors import AccessError, UsageError
 from netops.evidence import canonical
 from netops.report import figures as amounts

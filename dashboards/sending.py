@@ -13,10 +13,11 @@ from flask import Blueprint, Response, abort, jsonify, request
 
 from dashboards import handing, rulings
 from dashboards.frame import bound
-from netops.dispute import attached, papers, room
+from netops.dispute import attached, papers, refusals, room
 from netops.dispute.attached import Shelf, named
 from netops.dispute.parts import PART_BYTES, Part, Parts, PlaceError
 from netops.errors import AccessError, NetopsError, UsageError
+from netops.web.language import current
 from netops.web.language import gettext as _
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def answer_parts(desk: Desk, objection: str) -> Response | tuple[Response, int]:
         shelf, place = Shelf(desk.settings), attached.of_answer(objection)
         return jsonify(named=True, have=Parts(desk.settings, shelf).have(place, request.args.get("file", "")))
     except NetopsError as error:
-        return jsonify(error=str(error)), 403
+        return jsonify(error=refusals.said(str(error), current())), 403
 
 
 def answer_part(desk: Desk, objection: str) -> Response | tuple[Response, int]:
@@ -78,8 +79,8 @@ def answer_part(desk: Desk, objection: str) -> Response | tuple[Response, int]:
     try:
         rulings.attachable(desk, objection)
     except NetopsError as error:
-        return jsonify(error=str(error)), 403
-    return _next(desk, attached.of_answer(objection), carrier=attached.CITY, answers=objection)
+        return jsonify(error=refusals.said(str(error), current())), 403
+    return _next(desk, attached.of_answer(objection), carrier=room.CITY, answers=objection)
 
 
 def _next(desk: Desk, place: str, *, carrier: str, answers: str = "") -> Response | tuple[Response, int]:
@@ -108,10 +109,8 @@ def _next(desk: Desk, place: str, *, carrier: str, answers: str = "") -> Respons
         return jsonify(have=error.have), 409
     except room.FullError as error:
         return jsonify(error=handing.full(error)), 413
-    except UsageError as error:
-        return jsonify(error=str(error)), 400
-    except AccessError as error:
-        return jsonify(error=str(error)), 403
+    except (UsageError, AccessError) as error:
+        return jsonify(error=refusals.said(str(error), current())), 403 if isinstance(error, AccessError) else 400
     except OSError as error:
         return jsonify(
             error=_("市方的磁盘写不进去（%(why)s）：已收到的部分保留，请稍后再试。", why=error.strerror)

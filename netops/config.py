@@ -289,7 +289,7 @@ class Objections:
 
     file_mb: int = 50  # one file; above 1 MB it comes in parts, which the page's script makes
     carrier_mb: int = 2_000  # all files of one carrier, and of the city's own answers
-    total_mb: int = 10_000  # all files
+    total_mb: int = 10_000  # all files; a fifth of it is kept free for the city's own answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 MOST: Final = 20  # files of one note
 MOST_LIST: Final = 8_000  # bytes of a list
 MOST_NAME: Final = 80  # characters
-CITY: Final = "/city"  # on whose account the city's own files go; no carrier is called so
 TURN: Final = threading.Lock()  # of whoever writes to a shelf: the pages are one process, which alone opens it
 _LINE: Final = re.compile(r"([0-9a-f]{64}) [ *](.{1,400})")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")

@@ -144,6 +144,23 @@ REFUSALS: Mapping[str, str] = {
     "{} is not what the final report '{}' owes: {} {}": "{0} 不是定稿的报告 '{1}' 所写的金额：{2} {3}",
     "amount '': expected as the final report says it, 240.00": "没有填写金额：应按定稿的报告书写，如 240.00",
     "amount '{}': expected as the final report says it, 240.00": "金额 '{0}'：应按定稿的报告书写，如 240.00",
+    # the files that come with it
+    "{} files with one note; expected at most {}: make one of them": (
+        "随一份函件有 {0} 个文件；至多 {1} 个：请合成一个"
+    ),
+    "no note is named so; expected a SHA-256 in 64 lower-case hex digits": (
+        "没有这样的函件：应为 64 位小写十六进制的 SHA-256"
+    ),
+    "no file is named so; expected its SHA-256 in 64 lower-case hex digits": (
+        "没有这样的文件：应为 64 位小写十六进制的 SHA-256"
+    ),
+    "the part is not what it says: expected 1 to {} bytes of its SHA-256; repeat it": (
+        "这一段与所称不符：应为 1 到 {0} 字节，且 SHA-256 一致；请重发"
+    ),
+    "the part goes beyond the size of its file": "这一段超出文件的大小",
+    "the parts together are another file than the note names; hand in the one that was signed": (
+        "各段合起来不是函件所指的文件；请递交签署时的那一个"
+    ),
     # how a note is written
     "a note of {} bytes; expected at most {}": "函件有 {0} 字节；至多应为 {1}",
     "the note has {} characters; expected at most {}: say it shorter": "函件有 {0} 个字符；至多应为 {1}：请写短些",

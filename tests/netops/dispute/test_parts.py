@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -10,9 +11,9 @@ from hypothesis import strategies as st
 
 from netops.config import Data, Objections, Settings
 from netops.dispute import room
-from netops.dispute.attached import CITY, MOST, File, Shelf
+from netops.dispute.attached import MOST, File, Shelf
 from netops.dispute.parts import KEPT_MS, PART_BYTES, Part, Parts, PlaceError
-from netops.dispute.room import FullError
+from netops.dispute.room import CITY, FullError
 from netops.errors import UsageError
 from netops.evidence import canonical
 
@@ -148,6 +149,19 @@ def test_the_citys_own_files_go_on_no_carriers_account(desk):
 
     assert 5000 <= desk.on_disk().carrier < 5100
     assert 6000 <= desk.on_disk().total < 6200
+
+
+def test_carriers_however_many_leave_the_city_room_for_its_answers(tmp_path):
+    desk = Desk(tmp_path, total_mb=5)
+    for number in range(9):
+        with suppress(FullError):
+            desk.shelf.keep(f"{number:064x}", [File(name="x", data=b"x" * MB)], carrier=f"carrier-{number}")
+    assert MB * 3 < desk.on_disk().total <= MB * 4
+
+    desk.give(b"y" * (MB - 100_000), 0, carrier=CITY, until=PART_BYTES)
+    desk.give(b"y" * (MB - 100_000), PART_BYTES, carrier=CITY)
+    with pytest.raises(FullError, match=r"all carriers take 4 of 4 MB \(objections\.total_mb"):
+        desk.give(b"z" * MB, 0, carrier="carrier-z", note=OTHER, until=9)
 
 
 def test_what_nobody_went_on_with_for_a_day_is_thrown_away_and_makes_room(tmp_path):
