@@ -5,6 +5,7 @@ The first line says what, where and how much; it is all that a watch shows. Nobo
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping  # noqa: TC003  (a dataclass is built from it)
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from netops.report.words import Language
 
 MOST_NAME, MOST_LISTED = 60, 8
+_BURN: Final = re.compile(r"([0-9]{1,4})h ([0-9.]{1,12})")
 SEVERITY: Final = {
     "zh": {"critical": "紧急", "major": "重要", "minor": "一般"},
     "en": {"critical": "CRITICAL", "major": "MAJOR", "minor": "MINOR"},
@@ -41,7 +43,8 @@ WORDS: Final = {
         "monitor": "监测系统看不到 {because} 的服务（原因在我方）",
         "part": "监测系统的 {id} 无响应",
         "logins": "工作人员登录成批失败：{because} 次，见账号页",
-        "objective": "{id} 的容许中断时间消耗过快（{because}）",
+        "objective": "{id} 的容许中断时间消耗过快{because}",
+        "burn": "：近 {hours} 小时为可持续速度的 {times} 倍",
         "reading": "{id}：{because}",
         "contract": "合同 {id} 的报告：{n} 项承诺未达到（{names}）",
         "since": "开始 {at}",
@@ -67,7 +70,8 @@ WORDS: Final = {
         "monitor": "we do not see {because} of the services (our own fault)",
         "part": "{id} of the monitoring says nothing",
         "logins": "logins of staff fail in bulk: {because} of them; see the page of accounts",
-        "objective": "the error budget of {id} burns too fast ({because})",
+        "objective": "the error budget of {id} burns too fast{because}",
+        "burn": ": {times} times the sustainable rate over {hours} h",
         "reading": "{id}: {because}",
         "contract": "the report on contract {id}: {n} promises missed ({names})",
         "since": "since {at}",
@@ -128,8 +132,16 @@ def what(one: Incident, names: Names, language: Language) -> str:
         return words["contract"].format(id=safe(rest.partition("/")[0]), n=n, names=shown)
     if noun == "service":
         return words["service"].format(name=safe(names.services.get(rest, "") or rest))
-    key = noun if noun in {"monitor", "part", "objective", "logins"} else "reading"
+    if noun == "objective":
+        return words["objective"].format(id=safe(rest), because=_burn(token, words))
+    key = noun if noun in {"monitor", "part", "logins"} else "reading"
     return words[key].format(id=safe(rest or one.root), because=safe(token))
+
+
+def _burn(token: str, words: Mapping[str, str]) -> str:
+    """Return in words how fast a budget burns, of the token `1h 23.8` (`signs.burning`)."""
+    found = _BURN.fullmatch(token)
+    return words["burn"].format(hours=found[1], times=found[2]) if found else f" ({safe(token)})" if token else ""
 
 
 def body(one: Incident, names: Names, language: Language, zone: str, *, now_ms: int) -> list[str]:

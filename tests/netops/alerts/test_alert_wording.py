@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from netops.alerts import wording
@@ -56,6 +58,21 @@ def test_the_end_says_how_long_it_lasted():
     assert one.phase is Phase.CLOSED
     assert wording.title(one, NAMES, "en") == "[over] 玉泉公园 a is down"
     assert "lasted 0:04:00" in wording.body(one, NAMES, "en", "Asia/Shanghai", now_ms=NOW)
+
+
+@pytest.mark.parametrize(("token", "zh", "en"), [
+    ("6h 7.2", "：近 6 小时为可持续速度的 7.2 倍", ": 7.2 times the sustainable rate over 6 h"),
+    ("**b** 1", " (··b·· 1)", " (··b·· 1)"),
+    ("", "", ""),
+])  # fmt: skip
+def test_how_fast_a_budget_burns_is_said_in_words(token, zh, en):
+    one = opened(service("a", "down", since_ms=NOW - MINUTE))
+    members = {name: replace(each, because=token) for name, each in one.members.items()}
+    one = replace(one, root="objective:c1/o", members=members)
+    told = {language: wording.what(one, NAMES, language) for language in ("zh", "en")}
+
+    assert told["zh"] == f"c1∕o 的容许中断时间消耗过快{zh}"
+    assert told["en"] == f"the error budget of c1∕o burns too fast{en}"
 
 
 @pytest.mark.parametrize(
