@@ -204,8 +204,8 @@ CAUSES: Mapping[str, str] = {
     "is missing: the {} concerns the report, which does not rest on it": "缺失：该 {0} 与报告有关，而报告未以其为据",
     "the {} does not concern this report": "该 {0} 与本报告无关",
     "a {} has no place here": "{0} 不应在此",
-    "expected one line for each tally, in their order": "每次清点应有一行，依次排列",
-    "the heads of the tally at leaf {} are missing": "缺第 {0} 叶之清点的各头",
+    "expected one line for each tally of {}, in their order": "{0} 的每次清点应有一行，依次排列",
+    "the heads of the tally at leaf {} of {} are missing": "缺 {1} 第 {0} 叶之清点的各头",
     "expected heads, path and place": "应有 heads、path、place",
     "the heads of '{}' are not those that the tally seals": "'{0}' 的各头不是该清点所封存的",
     # numbers

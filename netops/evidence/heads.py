@@ -27,14 +27,14 @@ def opened(bundle: Bundle) -> Iterator[tuple[int, dict[str, Heads]]]:
         try:
             index, told = value["index"], value["accounts"]
             if set(value) != {"index", "accounts"} or type(index) is not int or not left or left.pop(0) != index:
-                raise EvidenceError(f"{where}: expected one line for each tally, in their order")
+                raise EvidenceError(f"{where}: expected one line for each tally of {TALLIES}, in their order")
             body = json.loads(tallies[index])["fact"]["body"]
             held = {whose: _account(where, body, whose, each) for whose, each in told.items()}
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise EvidenceError(f"{where}: cannot be read ({type(error).__name__} {error})") from None
         yield index, held
     if left:
-        raise EvidenceError(f"{HEADS}: the heads of the tally at leaf {left[0]} are missing")
+        raise EvidenceError(f"{HEADS}: the heads of the tally at leaf {left[0]} of {TALLIES} are missing")
 
 
 def _account(where: str, body: Mapping[str, Any], whose: str, told: Mapping[str, Any]) -> Heads:
