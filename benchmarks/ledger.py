@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +15,7 @@ from netops.ledger import Ledger, LedgerEntry, LedgerReader
 from netops.sign import Signer
 
 BATCH = 2000
+AUDIT = "--audit"
 
 
 def entries(first: int, count: int) -> list[LedgerEntry]:
@@ -53,12 +55,11 @@ def main(leaves: int) -> None:
         start = time.perf_counter()
         with Ledger(path, origin="log.example/city", signer=signer):
             figures["open_ms"] = round((time.perf_counter() - start) * 1000, 1)
+        told = subprocess.run([sys.executable, __file__, AUDIT, str(path)], capture_output=True, check=True)
+        spent, cpu = json.loads(told.stdout)
+        figures["audit_s"], figures["audit_cpu_s"] = round(spent, 2), round(cpu, 2)
+        figures["audit_leaves_per_s"] = round(leaves / spent)
         with LedgerReader(path) as reader:
-            start, busy = time.perf_counter(), time.process_time()
-            reader.audit()
-            spent, cpu = time.perf_counter() - start, time.process_time() - busy
-            figures["audit_s"], figures["audit_cpu_s"] = round(spent, 2), round(cpu, 2)
-            figures["audit_leaves_per_s"] = round(leaves / spent)
             start = time.perf_counter()
             found = sum(1 for _ in reader.find("poll_cycle", start_ms=0))
             figures["find_leaves_per_s"] = round(found / (time.perf_counter() - start))
@@ -70,5 +71,16 @@ def main(leaves: int) -> None:
     print(json.dumps(figures))
 
 
+def audit(path: Path) -> None:
+    """Audit a ledger as an auditor does, in a process of its own; print the seconds it took, and those of CPU."""
+    with LedgerReader(path) as reader:
+        start, busy = time.perf_counter(), time.process_time()
+        reader.audit()
+        print(json.dumps([time.perf_counter() - start, time.process_time() - busy]))
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == [AUDIT]:
+        audit(Path(sys.argv[2]))
+        sys.exit()
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)
