@@ -54,29 +54,19 @@ def made(
     observations = [replace(o, subject=names.subject(o.subject, known.device)) for o in decoded.observations]
     gaps = [replace(gap, subject=names.subject(gap.subject, known.device)) for gap in decoded.gaps]
     failures = [each.failed for each in taken if each.failed is not None]
-    if came.failed is not None:
-        outcome = came.failed.reason.value
-    elif failures and len(failures) == len(taken):
-        outcome = failures[0].reason.value
-    else:
-        outcome = ANSWERED
-    return Poll(
-        device=known.poll,
-        slot_ms=slot_ms,
-        at_ms=came.at_ms,
-        outcome=outcome,
+    whole = left(known, slot_ms, came, lag_ms=lag_ms)
+    nothing = came.failed is None and failures and len(failures) == len(taken)
+    return replace(
+        whole,
+        outcome=failures[0].reason.value if nothing else whole.outcome,
         profile="+".join(read.name for read in reads),
         digest=hashlib.sha256("".join(read.digest for read in reads).encode()).hexdigest() if reads else "",
-        attempts=1,
-        rtt_ms=came.rtt_ms,
-        lag_ms=lag_ms,
         rows=rows(observations, gaps),
-        raw=kept(visited.heard) if visited else b"",
     )
 
 
 def left(known: Known, slot_ms: int, came: Came, *, lag_ms: float) -> Poll:
-    """Return what is left of a visit that we failed to read: what it came to, and its screens."""
+    """Return what is known of a visit before it is read, and left when that fails: what it came to, and its screens."""
     return Poll(
         device=known.poll,
         slot_ms=slot_ms,
